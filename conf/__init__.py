@@ -1,0 +1,1 @@
+"""The core's config groups; importable as ``labloom.conf``."""

@@ -1,0 +1,54 @@
+"""``labloom evaluate RUN [OVERRIDES]``: test a run's best checkpoint, on other data too."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from labloom.cli.output import print_json, print_table, say
+from labloom.cli.summary import SHORT_ID, shown_path
+from labloom.compose.arguments import parse
+from labloom.errors import ConfigError
+
+
+@click.command("evaluate")
+@click.argument("run")
+@click.argument("overrides", nargs=-1)
+@click.option("--uri", help="MLflow store; default: MLFLOW_TRACKING_URI, else ./mlflow.db.")
+@click.option("--json", "as_json", is_flag=True, help="End with one line of JSON.")
+def command(run: str, overrides: tuple[str, ...], uri: str | None, as_json: bool) -> None:
+    r"""Test a run's best checkpoint, on its own data or on other data.
+
+    The result is an MLflow run of its own. RUN is a run id, its first characters, a run's name,
+    or 'last'.
+
+    \b
+    Examples
+      labloom evaluate last
+      labloom evaluate 3f2a91 data.root=other/photos
+      labloom evaluate 3f2a91 data.split_seed=1 --json
+    """
+    line = parse(overrides)
+    if line.flags or line.resume:
+        raise ConfigError("labloom evaluate takes overrides only", fix="labloom evaluate --help")
+    from labloom.evaluate import test_checkpoint
+    from labloom.record import open_run, open_store
+    from labloom.recorded import best_checkpoint_of, find_training_run, job_of
+
+    store = open_store(uri)
+    found = find_training_run(store, run)
+    checkpoint = best_checkpoint_of(found)
+    moment = time.strftime("%Y-%m-%d_%H-%M-%S")
+    folder = Path(found.data.tags["labloom.output_dir"]) / "evaluations" / moment
+    job = job_of(store, found, line.overrides, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open_run(job, store, kind="evaluation") as record:
+        record.set_tags({"labloom.evaluates": found.info.run_id, "labloom.checkpoint": checkpoint})
+        metrics = test_checkpoint(job, checkpoint, record)
+    if as_json:
+        print_json({"run_id": record.id, "evaluates": found.info.run_id, "metrics": metrics})
+        return
+    print_table(f"Test of {shown_path(checkpoint)}", ("metric", "value"), sorted(metrics.items()))
+    say(f"run     {record.id[:SHORT_ID]}   labloom show {record.id[:SHORT_ID]}")

@@ -1,0 +1,98 @@
+"""``labloom run``: validate within a second, then train; ``-m`` sweeps."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import replace
+from typing import Any
+
+import click
+from omegaconf import DictConfig
+
+from labloom.cli.output import complain, print_json, say
+from labloom.cli.run_help import print_help
+from labloom.cli.summary import outcome_as_json, print_outcome
+from labloom.compose.arguments import CommandLine, free_custom_nodes, parse
+from labloom.compose.composing import compose_config, hydra_ready
+from labloom.compose.jobs import make_job
+from labloom.compose.launching import launch
+from labloom.compose.plan import Plan, check_plan
+from labloom.errors import ConfigError, ExitStatus, LabloomError
+from labloom.hookspecs import Outcome
+
+
+@click.command(
+    "run",
+    add_help_option=False,  # --help lists the config groups too, which only Hydra knows
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def command(words: tuple[str, ...]) -> int:
+    """Compose a run, train it, test its best checkpoint, record it in MLflow."""
+    line = parse(words or ("--help",))
+    if "--help" in line.flags:
+        print_help(line.config_dir)
+        return ExitStatus.DONE
+    if line.shows_only:
+        return _show(line)
+    if line.resume is not None:
+        if line.multirun:
+            raise ConfigError("resume=... continues one run, and -m starts a sweep")
+        from labloom.resume import resumed
+
+        line = resumed(line)
+    plan = _checked(line)
+    if line.multirun:
+        from labloom.cli.sweep_report import run_and_report
+
+        return run_and_report(plan)
+    return _run_once(plan)
+
+
+def _show(line: CommandLine) -> int:
+    """Let Hydra print what was asked for; mistakes are told as for a run."""
+    line = replace(line, overrides=free_custom_nodes(line.overrides))
+    if "--cfg" in line.flags and not line.own_primary_config:
+        with hydra_ready(line.config_dir):
+            compose_config(line.overrides)
+    launch(line, on_job=make_job_and_run)
+    return ExitStatus.DONE
+
+
+def _checked(line: CommandLine) -> Plan:
+    with hydra_ready(line.config_dir):
+        return check_plan(line)
+
+
+def _run_once(plan: Plan) -> int:
+    outcomes: list[Outcome] = []
+
+    def on_job(composed: DictConfig) -> Any:
+        outcomes.append(make_job_and_run(composed, plan.line.resume))
+        return outcomes[-1].objective
+
+    try:
+        launch(plan.line, on_job)
+    except LabloomError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the user's module or data failed: they need the whole trace
+        traceback.print_exception(error)
+        complain(f"the run failed: {type(error).__name__}: {error}")
+        return ExitStatus.FAILED
+    for outcome in filter(lambda outcome: outcome.run_id, outcomes):  # further devices are silent
+        print_json(outcome_as_json(outcome)) if plan.line.json else print_outcome(outcome)
+    return ExitStatus.DONE
+
+
+def make_job_and_run(composed: DictConfig, resume_run_id: str | None = None) -> Outcome:
+    """Validate what Hydra composed and run it; imports the heavy rooms once it is valid."""
+    job = make_job(
+        composed,
+        output_dir=composed.hydra.runtime.output_dir,
+        resume_run_id=resume_run_id,
+    )
+    if job.config.callbacks.progress != "none":
+        say(f"{job.task.name}: loading torch, Lightning and MLflow ...")
+    from labloom.run import run
+
+    return run(job)

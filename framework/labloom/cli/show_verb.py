@@ -1,0 +1,157 @@
+"""``labloom show RUN [OTHER]``: a run's config, metrics and places; or how two runs differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from labloom.cli.output import print_facts, print_json, print_table, say
+from labloom.cli.summary import shown_path
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+    from labloom.record import Store
+
+# Tags that a person asks for, and what they are called on the screen.
+PLACES = {
+    "labloom.output_dir": "folder",
+    "labloom.checkpoint": "best checkpoint",
+    "labloom.checkpoint.last": "last checkpoint",
+}
+
+
+@click.command("show")
+@click.argument("run")
+@click.argument("other", required=False)
+@click.option("--uri", help="MLflow store; default: MLFLOW_TRACKING_URI, else ./mlflow.db.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(run: str, other: str | None, uri: str | None, as_json: bool) -> None:
+    r"""A run's config, metrics and folders; with two runs, what differs.
+
+    RUN is a run id, its first characters, a run's name, or 'last'.
+
+    \b
+    Examples
+      labloom show last
+      labloom show 3f2a91
+      labloom show 3f2a91 b07c44
+      labloom show last --json
+    """
+    from labloom.record import open_store
+
+    store = open_store(uri)
+    first = store.find_run(run)
+    if other is None:
+        facts = describe(store, first)
+        print_json(facts) if as_json else _print_run(facts)
+        return
+    second = store.find_run(other)
+    difference = differences(first, second)
+    if as_json:
+        print_json({"runs": [first.info.run_id, second.info.run_id], **difference})
+    else:
+        _print_differences(first, second, difference)
+
+
+def describe(store: Store, run: Run) -> dict[str, Any]:
+    """Everything that ``labloom show`` tells about a run, as plain values."""
+    from labloom.record import is_lost
+
+    tags, info = run.data.tags, run.info
+    return {
+        "run_id": info.run_id,
+        "name": info.run_name,
+        "kind": tags.get("labloom.kind"),
+        "task": tags.get("labloom.task"),
+        "status": "LOST" if is_lost(run) else info.status,
+        "error": tags.get("labloom.error"),
+        "seconds": (info.end_time - info.start_time) / 1000 if info.end_time else None,
+        "command": _command(tags),
+        "objective": run.data.metrics.get("objective"),
+        "objective_name": tags.get("labloom.objective.name"),
+        "metrics": {k: v for k, v in sorted(run.data.metrics.items()) if not _is_system(k)},
+        "params": dict(sorted(run.data.params.items())),
+        "commit": tags.get("mlflow.source.git.commit"),
+        "places": {name: tags[tag] for tag, name in PLACES.items() if tag in tags},
+        "artifacts": info.artifact_uri,
+        "store": store.shown_uri,
+    }
+
+
+def differences(first: Run, second: Run) -> dict[str, dict[str, list[Any]]]:
+    """Parameters, metrics and commit of two runs, where they are not the same."""
+    tags = "mlflow.source.git.commit", "labloom.plugin", "labloom.version", "labloom.task"
+    return {
+        "params": _unequal(first.data.params, second.data.params),
+        "metrics": {
+            key: values
+            for key, values in _unequal(first.data.metrics, second.data.metrics).items()
+            if not _is_system(key)
+        },
+        "code": _unequal(
+            {tag: first.data.tags.get(tag) for tag in tags},
+            {tag: second.data.tags.get(tag) for tag in tags},
+        ),
+    }
+
+
+def _unequal(first: dict[str, Any], second: dict[str, Any]) -> dict[str, list[Any]]:
+    keys = sorted({*first, *second})
+    return {k: [first.get(k), second.get(k)] for k in keys if first.get(k) != second.get(k)}
+
+
+def _is_system(metric: str) -> bool:
+    return metric.startswith("system/")
+
+
+def _command(tags: dict[str, str]) -> str | None:
+    import json
+    import shlex
+
+    if "labloom.command" in tags:
+        return tags["labloom.command"]
+    if "labloom.overrides" not in tags:
+        return None
+    return shlex.join(["labloom", "run", *json.loads(tags["labloom.overrides"])])
+
+
+def _print_run(facts: dict[str, Any]) -> None:
+    print_facts(
+        {
+            "run": f"{facts['run_id']}  {facts['name']}",
+            "task": facts["task"],
+            "status": facts["status"],
+            **({"error": facts["error"]} if facts["error"] else {}),
+            "time": None if facts["seconds"] is None else f"{facts['seconds']:.1f} s",
+            "objective": _objective(facts),
+            "command": facts["command"],
+            "commit": facts["commit"],
+            **{name: shown_path(path) for name, path in facts["places"].items()},
+            "artifacts": facts["artifacts"],
+            "store": facts["store"],
+        }
+    )
+    say()
+    print_table("Metrics, last values", ("metric", "value"), list(facts["metrics"].items()))
+    say()
+    print_table("Config", ("key", "value"), list(facts["params"].items()))
+
+
+def _objective(facts: dict[str, Any]) -> str | None:
+    if facts["objective"] is None:
+        return None
+    return f"{facts['objective']:.4f} ({facts['objective_name']} of the best checkpoint)"
+
+
+def _print_differences(first: Run, second: Run, difference: dict[str, dict[str, list]]) -> None:
+    columns = ("", f"{first.info.run_id[:8]}", f"{second.info.run_id[:8]}")
+    say(f"{columns[1]}  {first.info.run_name}")
+    say(f"{columns[2]}  {second.info.run_name}")
+    for title, rows in difference.items():
+        if rows:
+            say()
+            print_table(title.capitalize(), columns, [(key, *pair) for key, pair in rows.items()])
+    if not any(difference.values()):
+        say("no difference in config, metrics or code")

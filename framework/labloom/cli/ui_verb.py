@@ -1,0 +1,159 @@
+"""``labloom ui [SWEEP_OR_RUN]``: MLflow's pages, opened on the last sweep as a leaderboard."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+
+from labloom.cli.output import print_facts, say
+from labloom.errors import ConfigError, ExitStatus, Stopped, StoreError
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+    from labloom.record import Store
+    from labloom.record.server import Server
+
+FIRST_STEPS = (
+    "labloom run task=TASK here first (labloom list), or name a store: labloom ui --uri URI"
+)
+
+
+@click.command("ui")
+@click.argument("sweep_or_run", required=False)
+@click.option("--uri", help="MLflow store; default: MLFLOW_TRACKING_URI, else ./mlflow.db.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="Default: the first free one from 5000 on."
+)
+@click.option("--no-browser", is_flag=True, help="Print the addresses, open nothing.")
+def command(sweep_or_run: str | None, uri: str | None, port: int | None, no_browser: bool) -> int:
+    r"""Open the MLflow UI on the last sweep, as a leaderboard; Ctrl-C ends it.
+
+    Starts MLflow's server on this machine only (127.0.0.1). A store that is a server itself is
+    opened where it is. SWEEP_OR_RUN is a run id, its first characters, a name, or 'last' for the
+    run that was started last.
+
+    \b
+    Examples
+      labloom ui
+      labloom ui 3f2a91
+      labloom ui --port 8080 --no-browser
+      labloom ui --uri sqlite:////data/group/mlflow.db
+    """
+    from labloom.record import open_store, resolve_uri
+
+    _refuse_missing_file(*resolve_uri(uri))
+    store = open_store(uri)
+    run = _wanted(store, sweep_or_run)
+    scheme = urlsplit(store.uri).scheme
+    if scheme in ("http", "https"):
+        _announce(_without_password(store.uri), store, run, no_browser)
+        return ExitStatus.DONE
+    if store.uri.startswith("databricks"):
+        raise ConfigError("a Databricks store has its pages in your workspace", got=store.uri)
+    return _serve(store, run, port, no_browser)
+
+
+def _serve(store: Store, run: Run, port: int | None, no_browser: bool) -> int:
+    from labloom.record.server import choose_port, running_server
+
+    with running_server(store.uri, choose_port(port), store.artifact_root) as server:
+        _wait_until_ready(server)
+        _announce(server.address, store, run, no_browser)
+        say("Ctrl-C ends it")
+        try:
+            server.wait()
+        except Stopped as stopped:
+            if stopped.exit_status != ExitStatus.INTERRUPTED:
+                raise
+    return ExitStatus.DONE  # Ctrl-C is how it is meant to end
+
+
+def page_of(store: Store, run: Run) -> tuple[str, str]:
+    """What MLflow shows of ``run``: ``leaderboard`` or ``run``, and the address without server."""
+    from labloom.record import sweep_view
+
+    experiment, run_id = run.info.experiment_id, run.info.run_id
+    if run.data.tags.get("labloom.kind") == "sweep":
+        return "leaderboard", sweep_view(store, experiment, run_id)
+    return "run", f"/#/experiments/{experiment}/runs/{run_id}?workflowType=machine_learning"
+
+
+def _wanted(store: Store, reference: str | None) -> Run:
+    if reference is not None:
+        return store.find_run(reference)
+    try:
+        return store.find_run("last", kind="sweep")
+    except StoreError:  # no sweep; if it is something else, it comes up again here
+        return store.find_run("last")
+
+
+def _refuse_missing_file(uri: str, where: str) -> None:
+    """Looking at a store must not make one.
+
+    Raises:
+        StoreError: the store is a file that is not there or empty.
+    """
+    from labloom.record.sqlite_file import path_of
+
+    if not uri.startswith("sqlite"):
+        return
+    file = path_of(uri)
+    if not file.is_file() or file.stat().st_size == 0:
+        raise StoreError(
+            f"there is nothing recorded in {file.parent} yet",
+            expected=f"{file.name} ({where})",
+            fix=FIRST_STEPS,
+        )
+
+
+def _wait_until_ready(server: Server) -> None:
+    text = f"starting MLflow's server at {server.address} (10 to 30 s) ..."
+    if not sys.stdout.isatty():
+        say(text)
+        server.wait_until_ready()
+        return
+    from rich.console import Console
+
+    with Console().status(text):
+        server.wait_until_ready()
+
+
+def _announce(address: str, store: Store, run: Run, no_browser: bool) -> None:
+    label, page = page_of(store, run)
+    say(run.info.run_name)
+    print_facts({"MLflow": address, label: address + page})
+    if no_browser:
+        return
+    if _has_browser():
+        import webbrowser
+
+        webbrowser.open(address + page)
+    elif "SSH_CONNECTION" in os.environ:
+        port = urlsplit(address).port
+        say(f"from your desk: ssh -L {port}:127.0.0.1:{port} {socket.gethostname()}")
+
+
+def _has_browser() -> bool:
+    """Whether a window can open; a browser that fills the terminal is not meant."""
+    import webbrowser
+
+    windows = "BROWSER", "DISPLAY", "WAYLAND_DISPLAY"
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in windows):
+        return False
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return True
+
+
+def _without_password(uri: str) -> str:
+    parts = urlsplit(uri)
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=host).geturl().rstrip("/")

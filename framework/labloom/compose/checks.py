@@ -1,0 +1,224 @@
+"""Everything about a composed config that can be known to be wrong before a heavy import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from hydra import compose
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from labloom.compose.arguments import trusted_packages
+from labloom.compose.explain import conflict, dotted_keys, unknown_key
+from labloom.compose.schema import SCHEDULERS, schema_of
+from labloom.compose.typed import Problem, known_keys, problems_in, unknown_keys
+from labloom.errors import ConfigError, listing, nearest
+
+# Groups whose schema is ours; the other nodes belong to plugins and users.
+CORE_GROUPS = (
+    "task",
+    "trainer",
+    "optimizer",
+    "scheduler",
+    "callbacks",
+    "tracking",
+    "paths",
+    "sweep",
+)
+PLUGIN_NODES = ("module", "model", "data")
+# Choices that only change values; what remains says which keys exist.
+OVERLAYS = ("experiment", "debug")
+
+
+def check_config(config: DictConfig, choices: Mapping[str, Any], typed: Sequence[Override]) -> None:
+    """Refuse a config with a wrong key, type or range, a missing value, or a contradiction.
+
+    Args:
+        config: the resolved config, without the ``hydra`` node, ``task`` filled in.
+        choices: chosen option of every group.
+        typed: the overrides that the user typed.
+
+    Raises:
+        ConfigError: names the key, what was expected and what came.
+    """
+    _refuse_targets_from_yaml(config, typed)
+    _refuse_contradictions(config, typed)
+    _refuse_missing(config, choices)
+    values = OmegaConf.to_container(config)
+    assert isinstance(values, dict)
+    problems = _unknown_core_keys(values) + _core_problems(values)
+    problems += _plugin_problems(config, choices, typed)
+    _raise_first(problems, typed)
+
+
+def _refuse_targets_from_yaml(config: DictConfig, typed: Sequence[Override]) -> None:
+    extra = set(config.get("targets") or ()) - set(trusted_packages(typed))
+    if extra:
+        raise ConfigError(
+            f"a YAML file sets targets={sorted(extra)}",
+            expected="targets only on the command line, so that a file cannot trust itself",
+            fix=f"if you trust them: targets=[{','.join(sorted(extra))}]",
+        )
+
+
+def _refuse_contradictions(config: DictConfig, typed: Sequence[Override]) -> None:
+    by_key: dict[str, Override] = {}
+    for override in typed:
+        first = by_key.setdefault(override.key_or_group, override)
+        if first is not override and first.value() != override.value():
+            raise conflict(str(first.input_line), str(override.input_line))
+    full_batch = "GradientDescent" in str(config.optimizer.get("_target_"))
+    accumulate = by_key.get("trainer.accumulate_grad_batches")
+    if full_batch and accumulate is not None:
+        raise conflict(
+            "optimizer=gd",
+            str(accumulate.input_line),
+            "gd accumulates the gradient over the whole epoch",
+        )
+    _refuse_unknown_scheduler(config)
+    if config.scheduler.get("name") == "plateau" and config.task.monitor is None:
+        raise ConfigError(
+            "scheduler=plateau needs a metric to watch, and task.monitor is null",
+            fix="task.monitor=val/loss task.mode=min",
+        )
+    if config.callbacks.get("early_stopping") is not None and config.task.monitor is None:
+        raise ConfigError(
+            "early stopping needs a metric to watch, and task.monitor is null",
+            fix="task.monitor=val/loss task.mode=min",
+        )
+    if config.task.monitor is not None and config.task.mode is None:
+        raise ConfigError(
+            f"task.monitor is {config.task.monitor}, but task.mode is null",
+            expected="task.mode=min or task.mode=max",
+        )
+
+
+def _refuse_unknown_scheduler(config: DictConfig) -> None:
+    name = config.scheduler.get("name")
+    if name not in SCHEDULERS:
+        near = nearest(str(name), SCHEDULERS)
+        raise ConfigError(
+            f"scheduler.name cannot be {name!r}",
+            expected=f"one of {listing(SCHEDULERS)}",
+            fix=f"scheduler={near or 'cosine'}   (brings the schedule's own settings)",
+        )
+
+
+def _refuse_missing(config: DictConfig, choices: Mapping[str, Any]) -> None:
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        needed = " ".join(f"{key}=..." for key in missing)
+        owner = missing[0].partition(".")[0]
+        raise ConfigError(
+            f"{', '.join(missing)} {'has' if len(missing) == 1 else 'have'} no value (???)",
+            expected=f"a value for what {owner}={choices.get(owner) or '...'} leaves open"
+            if owner in choices
+            else None,
+            fix=needed,
+        )
+
+
+def _unknown_core_keys(values: Mapping[str, Any]) -> list[ConfigError | Problem]:
+    """Keys of typed groups that the schema lacks: typed with ``+``, or from an experiment."""
+    found: list[ConfigError | Problem] = []
+    for group in CORE_GROUPS:
+        schema = schema_of(group, values[group])
+        if schema is None:
+            continue
+        own = {key: value for key, value in values[group].items() if key != "_target_"}
+        known = known_keys(schema, f"{group}.")
+        for key in unknown_keys(own, schema, f"{group}."):
+            found.append(unknown_key(key, known, f"{key}=..."))
+    return found
+
+
+def _core_problems(values: Mapping[str, Any]) -> list[ConfigError | Problem]:
+    found: list[ConfigError | Problem] = []
+    root = schema_of("", values)
+    found += problems_in({k: v for k, v in values.items() if k not in CORE_GROUPS}, root)
+    for group in CORE_GROUPS:
+        schema = schema_of(group, values[group])
+        found += problems_in(values[group], schema, f"{group}.") if schema else []
+    return found
+
+
+def _plugin_problems(
+    config: DictConfig, choices: Mapping[str, Any], typed: Sequence[Override]
+) -> list[ConfigError | Problem]:
+    """Compare plugin nodes with what the chosen option files say about them."""
+    chosen = {g: o for g, o in choices.items() if not g.startswith("hydra/") and g not in OVERLAYS}
+    base = _base_config(tuple(sorted((g, str(o)) for g, o in chosen.items() if o is not None)))
+    known = dotted_keys(base)
+    added = [
+        override.key_or_group for override in typed if override.is_add() or override.is_force_add()
+    ]
+    found: list[ConfigError | Problem] = []
+    for node in PLUGIN_NODES:
+        for key in dotted_keys(config[node], f"{node}.") if node in config else []:
+            if any(
+                key == name or key.startswith(f"{name}.") or name.startswith(f"{key}.")
+                for name in added
+            ):
+                continue
+            if key not in known and not _inside_free_node(key, base):
+                shown = f"{key}={OmegaConf.select(config, key)}"
+                found.append(unknown_key(key, known, f"{shown} (from an experiment or debug file)"))
+            elif key in known:
+                problem = _type_problem(
+                    key, OmegaConf.select(base, key), OmegaConf.select(config, key)
+                )
+                found += [problem] if problem else []
+    return found
+
+
+@cache
+def _base_config(choices: tuple[tuple[str, str], ...]) -> DictConfig:
+    """The config that the chosen options make without any value override."""
+    return compose("config", overrides=[f"{group}={option}" for group, option in choices])
+
+
+def _inside_free_node(key: str, base: DictConfig) -> bool:
+    """Whether the key lies in a node that the option file leaves empty, to be filled freely."""
+    parent = OmegaConf.select(base, key.rpartition(".")[0])
+    return isinstance(parent, DictConfig) and not parent
+
+
+def _type_problem(key: str, default: Any, value: Any) -> Problem | None:
+    """Texts for numbers, scalars for lists; the rest is for the class's signature to refuse."""
+    if default is None or value is None or isinstance(default, str):
+        return None
+    kinds: tuple[tuple[Callable[[Any], bool], str], ...] = (
+        (lambda v: isinstance(v, bool), "true or false"),
+        (lambda v: isinstance(v, (int, float)) and not isinstance(v, bool), "a number"),
+        (OmegaConf.is_list, "a list"),
+        (OmegaConf.is_dict, "a mapping"),
+    )
+    for is_kind, words in kinds:
+        if is_kind(default):
+            return None if is_kind(value) else Problem(key, f"{words}, such as {default}", value)
+    return None
+
+
+def _raise_first(problems: Sequence[ConfigError | Problem], typed: Sequence[Override]) -> None:
+    """Raise the first problem, and name the others, so that all can be mended at once."""
+    if not problems:
+        return
+    errors = [_as_error(problem, typed) for problem in problems]
+    first = errors[0]
+    if len(errors) > 1:
+        others = "; ".join(error.problem for error in errors[1:4])
+        first.problem += f"   (and {len(errors) - 1} more: {others})"
+    raise first
+
+
+def _as_error(problem: ConfigError | Problem, typed: Sequence[Override]) -> ConfigError:
+    if isinstance(problem, ConfigError):
+        return problem
+    by_hand = any(problem.key.startswith(override.key_or_group) for override in typed)
+    return ConfigError(
+        f"{problem.key} cannot be {problem.value!r}",
+        expected=problem.expected,
+        got=f"{problem.key}={problem.value}{'' if by_hand else ' (set by a YAML file)'}",
+    )

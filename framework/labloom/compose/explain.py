@@ -1,0 +1,172 @@
+"""Turn what Hydra says about a wrong command line into one short message of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hydra import compose
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from labloom.compose.arguments import parse_overrides
+from labloom.compose.experiments import find_experiment
+from labloom.errors import ConfigError, PluginError, listing, nearest
+from labloom.plugins import discover
+
+# Groups that Hydra itself brings; their keys are Hydra's business.
+HYDRA_PREFIXES = ("hydra.", "hydra/")
+
+
+def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
+    """The most helpful ConfigError for what Hydra refused. Hydra must be initialised.
+
+    Args:
+        error: what Hydra or OmegaConf raised.
+        overrides: the overrides that were being composed.
+    """
+    parsed = parse_overrides(overrides)
+    explanation = (
+        _missing_task(parsed)
+        or _unknown_option(parsed)
+        or _chosen_twice(parsed)
+        or _unknown_key(parsed)
+    )
+    return explanation or _in_hydras_words(error)
+
+
+def group_options(group: str) -> list[str]:
+    """Names of the options of a config group. Hydra must be initialised."""
+    return GlobalHydra.instance().config_loader().get_group_options(group)
+
+
+def is_group(name: str) -> bool:
+    """Whether ``name`` is a config group, e.g. ``model`` or ``hydra/launcher``."""
+    parent, _, last = name.rpartition("/")
+    return last in GlobalHydra.instance().config_loader().list_groups(parent)
+
+
+def dotted_keys(node: DictConfig, prefix: str = "") -> list[str]:
+    """Every key of a config, as users type it; values are not resolved."""
+    keys: list[str] = []
+    for name in node:
+        key = f"{prefix}{name}"
+        keys.append(key)
+        child = node._get_node(name)
+        if isinstance(child, DictConfig) and not (child._is_none() or child._is_missing()):
+            keys += dotted_keys(child, f"{key}.")
+    return keys
+
+
+def unknown_key(key: str, known: Sequence[str], typed: str) -> ConfigError:
+    """The error for a key that the composed config does not have."""
+    parent = key.rpartition(".")[0]
+    siblings = [name for name in known if name.rpartition(".")[0] == parent and name != "hydra"]
+    near = nearest(key, siblings) or nearest(key, known)
+    where = f"keys of {parent}: " if parent else ""
+    shown = [name.rpartition(".")[2] for name in siblings]
+    return ConfigError(
+        f"'{key}' is not a setting",
+        expected=f"{where}{listing(shown, limit=20)}" if shown else None,
+        got=typed,
+        fix=f"did you mean {near}?" if near else f"+{typed.lstrip('+')} adds a key that is new",
+    )
+
+
+def _missing_task(overrides: Sequence[Override]) -> ConfigError | None:
+    if any(override.key_or_group in ("task", "experiment") for override in overrides):
+        return None
+    tasks = [name for name in discover().tasks if name != "custom"]
+    example = tasks[0] if tasks else "custom"
+    return ConfigError(
+        "no task was chosen",
+        expected=f"task=... with one of {listing(discover().tasks)}",
+        fix=f"labloom run task={example}",
+    )
+
+
+def _unknown_option(overrides: Sequence[Override]) -> ConfigError | None:
+    for override in overrides:
+        group = override.key_or_group
+        choice = override.value()
+        if not is_group(group) or not isinstance(choice, str) or choice in group_options(group):
+            continue
+        if group == "task":
+            discover().find_task(choice)  # knows broken, missing and switched-off plugins
+        if group == "experiment":
+            _refuse_without_plugin(choice)
+        near = nearest(choice, group_options(group))
+        return ConfigError(
+            f"'{choice}' is not an option of {group}",
+            expected=f"one of {listing(group_options(group), limit=30)}",
+            got=override.input_line,
+            fix=f"did you mean {group}={near}?" if near else None,
+        )
+    return None
+
+
+def _refuse_without_plugin(experiment: str) -> None:
+    found = find_experiment(experiment)
+    if found is None or found.task is None or found.task in discover().tasks:
+        return
+    try:
+        discover().find_task(found.task)
+    except PluginError:
+        raise
+    except ConfigError as error:
+        plugin = found.task.partition("_")[0]
+        raise PluginError(
+            f"experiment '{experiment}' needs task '{found.task}', whose plugin is not installed",
+            fix=f"pip install labloom-{plugin}",
+        ) from error
+
+
+def _chosen_twice(overrides: Sequence[Override]) -> ConfigError | None:
+    seen: dict[str, Override] = {}
+    for override in overrides:
+        key = override.key_or_group
+        first = seen.setdefault(key, override)
+        if first is not override and first.value() != override.value():
+            return conflict(first.input_line, override.input_line)
+    return None
+
+
+def conflict(first: str, second: str, reason: str = "they contradict each other") -> ConfigError:
+    """The error for two typed overrides that cannot both hold."""
+    return ConfigError(f"'{first}' and '{second}': {reason}", fix="type only one of them")
+
+
+def _unknown_key(overrides: Sequence[Override]) -> ConfigError | None:
+    known = _keys_without_values(overrides)
+    for override in overrides:
+        key = override.key_or_group
+        if key.startswith(HYDRA_PREFIXES) or not known or is_group(key):
+            continue
+        exists = key in known
+        if override.is_add() and exists and not override.is_force_add():
+            return ConfigError(
+                f"'{key}' exists already",
+                got=override.input_line,
+                fix=f"leave the + away: {key}=...",
+            )
+        if not exists and not override.is_add() and not override.is_force_add():
+            return unknown_key(key, known, str(override.input_line))
+    return None
+
+
+def _keys_without_values(overrides: Sequence[Override]) -> list[str]:
+    """Keys of the config that the chosen options alone make."""
+    choices = [str(o.input_line) for o in overrides if is_group(o.key_or_group)]
+    try:
+        return dotted_keys(compose("config", overrides=choices))
+    except (HydraException, OmegaConfBaseException):
+        return []
+
+
+def _in_hydras_words(error: Exception) -> ConfigError:
+    cause = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = str(cause).splitlines()[0] if cause is not None and str(cause) else None
+    return ConfigError(lines[0] if lines else type(error).__name__, got=reason)

@@ -1,0 +1,194 @@
+"""What discovery found, and answers to "whose task is this, and can it run?"."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pluggy
+
+from labloom import hookspecs
+from labloom.errors import ConfigError, PluginError, listing, nearest
+from labloom.hookspecs import Task
+from labloom.plugins import candidates
+from labloom.plugins.candidates import Candidate
+from labloom.plugins.loading import LoadError, Plugin, Stage, load
+
+CUSTOM = Task(
+    name="custom",
+    summary="your own LightningModule and LightningDataModule, unedited",
+    monitor=None,
+    mode="min",
+    tags=("core",),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a plugin is not there.
+
+    Args:
+        id: the plugin's id.
+        origins: every distribution that claims the id.
+        stage: what was being done.
+        error: what went wrong.
+        fix: what its author or user can do about it.
+    """
+
+    id: str
+    origins: tuple[str, ...]
+    stage: Stage
+    error: BaseException
+    fix: str | None = None
+
+    @property
+    def cause(self) -> str:
+        """The error in one line."""
+        first_line = (str(self.error).strip().splitlines() or [""])[0]
+        if isinstance(self.error, PluginError):
+            return first_line
+        return f"{type(self.error).__name__}: {first_line}"
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Healthy plugins, failures and switched-off ids."""
+
+    manager: pluggy.PluginManager
+    plugins: Mapping[str, Plugin] = field(default_factory=dict)
+    failures: Mapping[str, Failure] = field(default_factory=dict)
+    disabled: frozenset[str] = frozenset()
+
+    @property
+    def tasks(self) -> dict[str, tuple[Task, Plugin | None]]:
+        """Every task that can be asked for, with the plugin that owns it."""
+        owned = {
+            task.name: (task, plugin) for plugin in self.plugins.values() for task in plugin.tasks
+        }
+        return {**owned, CUSTOM.name: (CUSTOM, None)}
+
+    def find_task(self, name: str) -> tuple[Task, Plugin | None]:
+        """The task called ``name`` and its plugin; None for the core's own task.
+
+        Raises:
+            PluginError: the task's plugin is broken, switched off, or lacks a package.
+            ConfigError: there is no such task.
+        """
+        if name not in self.tasks:
+            raise self._unknown_task(name)
+        task, plugin = self.tasks[name]
+        missing = missing_packages(task)
+        if missing and plugin is not None:
+            raise PluginError(
+                f"task '{name}' needs {listing(missing)}, which is not installed",
+                fix=f"{plugin.candidate.install_command}   (brings what the plugin needs)",
+            )
+        return task, plugin
+
+    def hooks_of(self, plugin: Plugin | None) -> SimpleNamespace:
+        """The hooks, each called on ``plugin`` alone; on nobody when it is None."""
+        wanted = plugin.id if plugin else None
+        others = [module for name, module in self.manager.list_name_plugin() if name != wanted]
+        callers = {
+            name: self.manager.subset_hook_caller(name, others)
+            for name in ("build", "extra_callbacks")
+        }
+        return SimpleNamespace(**callers)
+
+    def _unknown_task(self, name: str) -> ConfigError:
+        broken = _owner_of(name, self.failures)
+        if broken is not None:
+            failure = self.failures[broken]
+            return PluginError(
+                f"task '{name}' belongs to plugin '{broken}' ({' and '.join(failure.origins)}), "
+                f"which failed at '{failure.stage}'",
+                got=failure.cause,
+                fix=failure.fix or f"labloom doctor {broken}   (shows the whole error)",
+            )
+        switched_off = _owner_of(name, self.disabled)
+        if switched_off is not None:
+            return PluginError(
+                f"task '{name}' belongs to plugin '{switched_off}', which is switched off",
+                fix=f"take '{switched_off}' out of LABLOOM_DISABLE",
+            )
+        near = nearest(name, self.tasks)
+        return ConfigError(
+            f"there is no task '{name}'",
+            expected=f"one of {listing(self.tasks)}",
+            fix=f"did you mean task={near}?" if near else "labloom list   (shows every task)",
+        )
+
+
+@functools.cache
+def discover() -> Registry:
+    """Find and load every plugin; cached for the life of the process."""
+    manager = pluggy.PluginManager("labloom")
+    manager.add_hookspecs(hookspecs)
+    disabled = frozenset(filter(None, os.environ.get("LABLOOM_DISABLE", "").split(",")))
+    claims, failures = _claims()
+    plugins: dict[str, Plugin] = {}
+    for plugin_id, claimants in sorted(claims.items()):
+        if plugin_id in disabled:  # before any import: a switched-off plugin costs nothing
+            continue
+        try:
+            plugins[plugin_id] = load(_sole(plugin_id, claimants), manager)
+        except LoadError as failed:
+            failures[plugin_id] = Failure(
+                id=plugin_id,
+                origins=tuple(claimant.origin for claimant in claimants),
+                stage=failed.stage,
+                error=failed.error,
+                fix="uninstall one of them" if len(claimants) > 1 else None,
+            )
+    return Registry(manager, plugins, failures, disabled)
+
+
+def missing_packages(task: Task) -> list[str]:
+    """Modules that the task requires and that cannot be found. Imports none of them."""
+    return [name for name in task.requires if not _importable(name)]
+
+
+def _owner_of(task: str, plugin_ids: Iterable[str]) -> str | None:
+    """The plugin whose id is the prefix of a task's name."""
+    return next((found for found in plugin_ids if task.startswith(f"{found}_")), None)
+
+
+def _importable(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # the parent of a dotted name is missing
+        return False
+
+
+def _claims() -> tuple[dict[str, list[Candidate]], dict[str, Failure]]:
+    """Candidates by id, one for each distribution: a folder comes before an installation."""
+    found: list[Candidate] = []
+    failures: dict[str, Failure] = {}
+    for folder in candidates.folders():
+        try:
+            found += candidates.in_folder(folder)
+        except (OSError, KeyError, AttributeError, ValueError) as error:
+            failures[folder.name] = Failure(
+                id=folder.name,
+                origins=(str(folder),),
+                stage="discover",
+                error=error,
+                fix=f"mend {folder / 'pyproject.toml'}, or take it out of LABLOOM_PLUGINS",
+            )
+    claims: dict[str, list[Candidate]] = defaultdict(list)
+    for candidate in [*found, *candidates.installed()]:
+        if candidate.distribution not in {claim.distribution for claim in claims[candidate.id]}:
+            claims[candidate.id].append(candidate)
+    return claims, failures
+
+
+def _sole(plugin_id: str, claimants: list[Candidate]) -> Candidate:
+    if len(claimants) > 1:
+        names = " and ".join(claimant.origin for claimant in claimants)
+        raise LoadError("discover", PluginError(f"two plugins claim the id '{plugin_id}': {names}"))
+    return claimants[0]

@@ -1,0 +1,22 @@
+"""The record room: everything that labloom writes to MLflow, and reads from it."""
+
+from labloom.record.job_record import JobRecord
+from labloom.record.lookup import recorded_overrides
+from labloom.record.opening import open_parent, open_run
+from labloom.record.run_record import RunRecord
+from labloom.record.store import Store, is_lost, open_store, resolve_uri
+from labloom.record.views import save_sweep_view, sweep_view
+
+__all__ = [
+    "JobRecord",
+    "RunRecord",
+    "Store",
+    "is_lost",
+    "open_parent",
+    "open_run",
+    "open_store",
+    "recorded_overrides",
+    "resolve_uri",
+    "save_sweep_view",
+    "sweep_view",
+]

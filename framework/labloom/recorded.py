@@ -1,0 +1,128 @@
+"""Compose again what an MLflow run was started with, with a few overrides changed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from omegaconf import OmegaConf
+
+from labloom.compose.arguments import free_custom_nodes, parse_overrides
+from labloom.compose.composing import compose_config, hydra_ready
+from labloom.compose.job import Job
+from labloom.compose.jobs import make_job
+from labloom.errors import CheckpointError, StoreError
+from labloom.record.lookup import LAST, recorded_overrides
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+    from labloom.record import Store
+
+
+def find_training_run(store: Store, reference: str) -> Run:
+    """The run that ``reference`` means; ``last`` is the last one that trained.
+
+    Raises:
+        StoreError: there is none, or it is a sweep or an evaluation.
+    """
+    if reference == LAST:
+        return store.find_run(reference, kind="run")
+    run = store.find_run(reference)
+    kind = run.data.tags.get("labloom.kind")
+    if kind == "sweep":
+        raise StoreError(
+            f"'{reference}' is a sweep, not a run",
+            fix="choose one of its trials: labloom ui",
+        )
+    if kind != "run":
+        raise StoreError(
+            f"run {run.info.run_id[:8]} was not trained by labloom",
+            expected="a run of labloom run",
+            got=f"kind {kind}" if kind else "a run of another tool",
+            fix=f"labloom show {run.data.tags['labloom.evaluates'][:8]}"
+            if "labloom.evaluates" in run.data.tags
+            else None,
+        )
+    return run
+
+
+def best_checkpoint_of(run: Run) -> str:
+    """Path of a run's best checkpoint, as recorded.
+
+    Raises:
+        CheckpointError: the run has none.
+    """
+    path = run.data.tags.get("labloom.checkpoint")
+    if path is None:
+        raise CheckpointError(
+            f"run {run.info.run_id[:8]} has no best checkpoint",
+            got=f"status {run.info.status}",
+            fix="choose a run that was trained to its end",
+        )
+    return path
+
+
+def merged_overrides(recorded: Iterable[str], typed: Iterable[str]) -> tuple[str, ...]:
+    """The recorded overrides, then the typed ones; a typed key replaces a recorded one."""
+    typed = tuple(typed)
+    replaced = {override.key_or_group for override in parse_overrides(typed)}
+    kept = [
+        override.input_line
+        for override in parse_overrides(recorded)
+        if override.key_or_group not in replaced
+    ]
+    return (*(str(text) for text in kept), *typed)
+
+
+def job_of(
+    store: Store, run: Run, typed: Sequence[str] = (), output_dir: Path | None = None
+) -> Job:
+    """The job of a recorded run, composed again.
+
+    Args:
+        store: where the run is.
+        run: a run made by labloom.
+        typed: overrides that change it.
+        output_dir: folder of the new job; None: the recorded run's own.
+
+    Raises:
+        ConfigError: the config cannot be composed any more.
+        StoreError: the run was not made by labloom.
+    """
+    overrides = merged_overrides(recorded_overrides(store.client, run), typed)
+    folder = output_dir or Path(run.data.tags["labloom.output_dir"])
+    with hydra_ready():
+        return make_job(compose_config(free_custom_nodes(overrides)), output_dir=folder)
+
+
+def recorded_config(store: Store, run: Run) -> dict[str, Any]:
+    """The resolved config that was recorded with a run; secrets are masked in it.
+
+    Raises:
+        StoreError: the run has none.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            path = store.client.download_artifacts(run.info.run_id, "config.yaml", folder)
+        except Exception as error:  # each artifact store has errors of its own
+            raise StoreError(
+                f"run {run.info.run_id} has no recorded config",
+                expected="config.yaml among its artifacts",
+                got=str(error).splitlines()[0],
+            ) from error
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+
+
+def flat(config: Any, prefix: str = "") -> dict[str, Any]:
+    """Dotted keys and values of a nested config."""
+    if OmegaConf.is_config(config):
+        config = OmegaConf.to_container(config)
+    leaves: dict[str, Any] = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        leaves |= flat(value, f"{name}.") if isinstance(value, dict) and value else {name: value}
+    return leaves

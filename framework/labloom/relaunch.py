@@ -1,0 +1,59 @@
+"""Let Lightning start a run's processes for further devices as plain single runs.
+
+Lightning starts rank 1 and above with the words of ``sys.argv`` and Hydra's ``run.dir``. Inside a
+sweep these would start the whole sweep again, in another folder.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import read_write
+
+from labloom.compose import searchpath
+from labloom.compose.job import Job
+from labloom.recorded import merged_overrides
+
+RESUMED_VARIABLE = "LABLOOM_RESUMED_RUN"
+
+
+def is_first_process() -> bool:
+    """False in the processes that Lightning starts for further devices; they record nothing."""
+    return int(os.environ.get("LOCAL_RANK", 0)) == 0 and int(os.environ.get("NODE_RANK", 0)) == 0
+
+
+def as_in_first_process(job: Job) -> Job:
+    """The job, which in a further process also continues what the first one continues."""
+    if is_first_process():
+        return job
+    return replace(job, resume_run_id=os.environ.get(RESUMED_VARIABLE))
+
+
+@contextmanager
+def relaunched_as(job: Job) -> Iterator[None]:
+    """Processes that are started inside run ``job``, in its folder and with its choice of test."""
+    words, environment = sys.argv, os.environ.get(RESUMED_VARIABLE)
+    folder = searchpath.LabloomSearchPath.config_dir
+    sys.argv = [
+        words[0],
+        "run",
+        *(["--config-dir", folder] if folder else []),
+        *merged_overrides(job.overrides, [f"test={str(job.tests).lower()}"]),
+    ]
+    if job.resume_run_id is not None:
+        os.environ[RESUMED_VARIABLE] = job.resume_run_id
+    if HydraConfig.initialized():
+        hydra_node = HydraConfig.get()
+        with read_write(hydra_node):
+            hydra_node.run.dir = str(job.output_dir)
+    try:
+        yield
+    finally:
+        sys.argv = words
+        if environment is None:
+            os.environ.pop(RESUMED_VARIABLE, None)

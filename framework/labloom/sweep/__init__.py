@@ -1,0 +1,1 @@
+"""A sweep: one parent run in MLflow, its trials, the choice among them, and the report."""

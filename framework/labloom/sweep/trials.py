@@ -1,0 +1,121 @@
+"""What became of the trials, read back from MLflow, and which of them is the best."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mlflow.entities import Run
+
+from labloom.record import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialResult:
+    """One trial as MLflow has it.
+
+    Args:
+        number: trial number, from 0.
+        run_id: its MLflow run.
+        status: FINISHED, FAILED or KILLED; RUNNING if its process vanished.
+        task: the task's name.
+        monitor: name of the objective; None when the task has none.
+        mode: ``min`` or ``max``.
+        objective: value at the best checkpoint; None if it never got one.
+        metrics: last value of every metric.
+        swept: what distinguishes it from the other trials.
+        overrides: the command line that runs it alone.
+        checkpoint: path of its best checkpoint.
+        error: first line of what went wrong.
+        seconds: wall time, s.
+    """
+
+    number: int
+    run_id: str
+    status: str
+    task: str
+    monitor: str | None
+    mode: str | None
+    objective: float | None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    swept: Mapping[str, str] = field(default_factory=dict)
+    overrides: Sequence[str] = ()
+    checkpoint: str | None = None
+    error: str | None = None
+    seconds: float | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether it ran to its end."""
+        return self.status == "FINISHED"
+
+
+def read_trials(
+    store: Store, parent_run_id: str, swept: Sequence[str], purpose: str = "search"
+) -> list[TrialResult]:
+    """The trials of a sweep in the order of their numbers."""
+    runs = store.children(parent_run_id)
+    found = [
+        _as_trial(run, swept)
+        for run in runs
+        if run.data.tags.get("labloom.trial.purpose", "search") == purpose
+    ]
+    return sorted(found, key=lambda trial: trial.number)
+
+
+def best_trials(trials: Iterable[TrialResult]) -> list[TrialResult]:
+    """The best finished trial of every task in the sweep; trials without objective do not count."""
+    best: dict[tuple[str, str | None], TrialResult] = {}
+    for trial in trials:
+        if not trial.finished or trial.objective is None:
+            continue
+        key = (trial.task, trial.monitor)
+        if key not in best or is_better(trial.objective, best[key].objective, trial.mode):
+            best[key] = trial
+    return list(best.values())
+
+
+def is_better(value: float, than: float | None, mode: str | None) -> bool:
+    """Whether ``value`` beats ``than``; everything beats None."""
+    if than is None:
+        return True
+    return value > than if mode == "max" else value < than
+
+
+def ranked(trials: Iterable[TrialResult]) -> list[TrialResult]:
+    """Best first; trials without an objective last, in the order of their numbers."""
+
+    def rank(trial: TrialResult) -> tuple[bool, float, int]:
+        if trial.objective is None:
+            return (True, 0.0, trial.number)
+        return (False, -trial.objective if trial.mode == "max" else trial.objective, trial.number)
+
+    return sorted(trials, key=rank)
+
+
+def _number(value: float | None) -> float | None:
+    """None for NaN too: a run that diverged has no objective."""
+    return None if value is None or math.isnan(value) else value
+
+
+def _as_trial(run: Run, swept: Sequence[str]) -> TrialResult:
+    tags, info = run.data.tags, run.info
+    overrides = json.loads(tags.get("labloom.overrides", "[]"))
+    values = dict(text.lstrip("+").split("=", 1) for text in overrides if "=" in text)
+    return TrialResult(
+        number=int(tags.get("labloom.trial", -1)),
+        run_id=info.run_id,
+        status=info.status,
+        task=tags.get("labloom.task", ""),
+        monitor=tags.get("labloom.objective.name"),
+        mode=tags.get("labloom.objective.mode"),
+        objective=_number(run.data.metrics.get("objective")),
+        metrics=run.data.metrics,
+        swept={key: values[key] for key in swept if key in values},
+        overrides=overrides,
+        checkpoint=tags.get("labloom.checkpoint"),
+        error=tags.get("labloom.error"),
+        seconds=(info.end_time - info.start_time) / 1000 if info.end_time else None,
+    )

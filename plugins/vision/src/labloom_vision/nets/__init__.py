@@ -1,0 +1,1 @@
+"""Networks for images; each takes ``num_classes``, ``channels``, ``image_size`` from the data."""

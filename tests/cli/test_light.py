@@ -1,0 +1,74 @@
+"""The command line answers without importing anything heavy; ``light_labloom`` proves it."""
+
+import json
+
+
+def test_help_shows_the_verbs_and_real_examples(light_labloom):
+    done = light_labloom("--help")
+    assert done.returncode == 0
+    assert "labloom run -m task=vision_classify" in done.stdout
+    assert all(verb in done.stdout for verb in ("run", "list", "show", "evaluate", "predict", "ui"))
+
+
+def test_help_of_run_lists_every_group_with_its_options(light_labloom):
+    done = light_labloom("run", "--help")
+    assert done.returncode == 0
+    assert "vision_classify" in done.stdout
+    assert "adam, adamw, gd, momentum, rmsprop, sgd" in done.stdout
+
+
+def test_run_without_words_is_help(light_labloom):
+    assert "Usage: labloom run" in light_labloom("run").stdout
+
+
+def test_list_shows_tasks_models_data_and_experiments(light_labloom):
+    done = light_labloom("list")
+    assert done.returncode == 0
+    for name in ("vision_classify", "custom", "vision_cnn", "vision_digits"):
+        assert name in done.stdout
+
+
+def test_list_as_json_is_one_object(light_labloom):
+    listed = json.loads(light_labloom("list", "--json").stdout)
+    task = next(task for task in listed["tasks"] if task["name"] == "vision_classify")
+    assert (task["monitor"], task["mode"], task["missing"]) == ("val/acc", "max", [])
+
+
+def test_list_shows_a_broken_plugin_and_still_exits_with_0(light_labloom, plugin_folder, tmp_path):
+    plugin_folder("bad", "import a_package_that_is_not_there")
+    done = light_labloom("list", LABLOOM_PLUGINS=str(tmp_path / "some_plugins"))
+    assert done.returncode == 0
+    assert "BROKEN  bad (labloom-bad 1.2" in done.stdout
+    assert "vision_classify" in done.stdout
+
+
+def test_doctor_shows_the_whole_cause_and_exits_with_1(light_labloom, plugin_folder, tmp_path):
+    plugin_folder("bad", "import a_package_that_is_not_there")
+    done = light_labloom("doctor", "bad", LABLOOM_PLUGINS=str(tmp_path / "some_plugins"))
+    assert done.returncode == 1
+    assert "Traceback" in done.stdout
+    assert "a_package_that_is_not_there" in done.stdout
+
+
+def test_doctor_of_healthy_plugins_exits_with_0(light_labloom):
+    done = light_labloom("doctor")
+    assert done.returncode == 0
+    assert "labloom-vision" in done.stdout
+
+
+def test_the_composed_config_is_printed_by_hydras_own_flag(light_labloom):
+    done = light_labloom("run", "task=vision_classify", "--cfg", "job", "--package", "optimizer")
+    assert done.returncode == 0
+    assert "_target_: torch.optim.Adam" in done.stdout
+
+
+def test_hydras_info_works(light_labloom):
+    done = light_labloom("run", "--info", "searchpath", "task=vision_classify")
+    assert done.returncode == 0
+    assert "plugin:vision" in done.stdout
+
+
+def test_completion_prints_a_script(light_labloom):
+    done = light_labloom("completion", "bash")
+    assert done.returncode == 0
+    assert "_LABLOOM_COMPLETE=bash_complete" in done.stdout

@@ -1,0 +1,122 @@
+"""Shared by all tests of the core: running the real command line, and folders of test plugins."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from labloom.plugins import discover
+
+HEAVY = ("torch", "torchvision", "pytorch_lightning", "mlflow", "torchmetrics", "numpy")
+
+
+@pytest.fixture
+def labloom(tmp_path):
+    """Run ``labloom WORDS`` in a fresh interpreter and an empty folder."""
+
+    def run(*words, cwd=tmp_path, timeout=300, **env):
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("LABLOOM_", "MLFLOW_"))}
+        return subprocess.run(
+            [sys.executable, "-m", "labloom", *map(str, words)],
+            cwd=cwd,
+            env={**kept, "OMP_NUM_THREADS": "1", "COLUMNS": "80", **env},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    return run
+
+
+@pytest.fixture
+def light_labloom(tmp_path):
+    """Run ``labloom WORDS`` and fail if anything heavy was imported on the way."""
+
+    def run(*words, cwd=tmp_path, **env):
+        program = textwrap.dedent(
+            f"""
+            import sys
+            from labloom.cli.app import _status_of
+            status = _status_of(sys.argv[1:])
+            heavy = sorted(set({HEAVY!r}) & set(sys.modules))
+            assert not heavy, f"imported {{heavy}}"
+            sys.exit(status)
+            """
+        )
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("LABLOOM_", "MLFLOW_"))}
+        return subprocess.run(
+            [sys.executable, "-c", program, *map(str, words)],
+            cwd=cwd,
+            env={**kept, "COLUMNS": "80", **env},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return run
+
+
+@pytest.fixture
+def plugin_folder(tmp_path, monkeypatch):
+    """Write plugins into a folder that LABLOOM_PLUGINS names; returns the function that does it."""
+    root = tmp_path / "some_plugins"
+    monkeypatch.setenv("LABLOOM_PLUGINS", str(root))
+    monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))  # restored afterwards
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = set(sys.modules)
+    discover.cache_clear()
+
+    def write(plugin_id, plugin, *, name=None, files=None):
+        name = name or f"labloom-{plugin_id}"
+        package = name.replace("-", "_")
+        folder = root / name
+        contents = {
+            "pyproject.toml": f"""
+                [project]
+                name = "{name}"
+                version = "1.2"
+                [project.entry-points."labloom.plugins"]
+                {plugin_id} = "{package}.plugin"
+                """,
+            f"src/{package}/__init__.py": "",
+            f"src/{package}/conf/__init__.py": "",
+            f"src/{package}/plugin.py": plugin,
+            **{f"src/{package}/{path}": text for path, text in (files or {}).items()},
+        }
+        for path, text in contents.items():
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(textwrap.dedent(text))
+        return folder
+
+    yield write
+    discover.cache_clear()
+    for module in set(sys.modules) - before:
+        if module.startswith("labloom_"):
+            del sys.modules[module]
+
+
+GOOD_PLUGIN = """
+from labloom import Task, hookimpl
+
+@hookimpl
+def register_tasks():
+    return [Task(name="{id}_task", summary="a task", monitor="val/loss", mode="min")]
+"""
+
+
+@pytest.fixture
+def good_plugin():
+    """Source of a healthy plugin module; format it with the plugin's id."""
+    return GOOD_PLUGIN
+
+
+@pytest.fixture(scope="session")
+def checkout():
+    """The repository's root."""
+    return Path(__file__).parents[1]

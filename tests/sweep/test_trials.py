@@ -1,0 +1,91 @@
+from labloom.sweep.report import best_so_far, history_figure, note, table_rows
+from labloom.sweep.result import Confirmation, SweepResult
+from labloom.sweep.trials import TrialResult, best_trials, ranked
+
+
+def trial(number, objective, *, mode="max", status="FINISHED", task="a_task", **more):
+    return TrialResult(
+        number=number,
+        run_id=f"run{number}",
+        status=status,
+        task=task,
+        monitor="val/acc",
+        mode=mode,
+        objective=objective,
+        swept={"optimizer.lr": str(number)},
+        overrides=["task=a_task", f"optimizer.lr={number}"],
+        **more,
+    )
+
+
+def numbers(trials):
+    return [trial.number for trial in trials]
+
+
+def test_the_best_is_the_largest_or_the_smallest_as_the_mode_says():
+    up = [trial(0, 0.5), trial(1, 0.9), trial(2, 0.7)]
+    down = [trial(0, 0.5, mode="min"), trial(1, 0.9, mode="min")]
+    assert numbers(best_trials(up)) == [1]
+    assert numbers(best_trials(down)) == [0]
+
+
+def test_of_equal_trials_the_first_is_chosen():
+    assert numbers(best_trials([trial(0, 0.9), trial(1, 0.9)])) == [0]
+
+
+def test_an_objective_of_zero_counts():
+    assert numbers(best_trials([trial(0, 0.0, mode="min"), trial(1, 0.1, mode="min")])) == [0]
+
+
+def test_failed_trials_and_trials_without_objective_are_never_chosen():
+    assert best_trials([trial(0, None), trial(1, 0.9, status="FAILED")]) == []
+
+
+def test_each_task_of_a_sweep_has_its_own_best():
+    found = best_trials([trial(0, 0.5, task="one"), trial(1, 0.9, task="two")])
+    assert numbers(found) == [0, 1]
+
+
+def test_the_table_is_best_first_and_keeps_trials_without_objective_at_the_end():
+    trials = [trial(0, 0.5), trial(1, None, status="FAILED", error="no luck"), trial(2, 0.7)]
+    assert numbers(ranked(trials)) == [2, 0, 1]
+    rows = table_rows(result(trials))
+    assert [row["val/acc"] for row in rows] == [0.7, 0.5, None]
+    assert rows[2]["error"] == "no luck"
+
+
+def test_the_best_so_far_never_gets_worse():
+    trials = [trial(0, None), trial(1, 0.5), trial(2, 0.3), trial(3, 0.9)]
+    assert best_so_far(trials) == [None, 0.5, 0.5, 0.9]
+
+
+def result(trials, **more):
+    return SweepResult(
+        name="sweep",
+        run_id="parent",
+        output_dir="out",
+        swept=["optimizer.lr"],
+        trials=trials,
+        **more,
+    )
+
+
+def test_the_note_has_the_command_of_the_chosen_trial_and_its_test():
+    best = trial(1, 0.9)
+    text = note(result([trial(0, 0.5), best], chosen=[best], tested={"run1": {"test/acc": 0.88}}))
+    assert "2 of 2 trials finished" in text
+    assert "labloom run task=a_task optimizer.lr=1" in text
+    assert "test/acc 0.8800" in text
+
+
+def test_a_confirmation_tells_mean_and_sample_deviation():
+    runs = [trial(i, 0.9, metrics={"test/acc": value}) for i, value in enumerate((0.9, 1.0, 0.95))]
+    confirmation = Confirmation(override="seed=0,1,2", trials=runs, metric="test/acc")
+    assert round(confirmation.mean, 6) == 0.95
+    assert round(confirmation.spread, 6) == 0.05
+
+
+def test_the_figure_shows_every_scored_trial():
+    figure = history_figure([trial(0, 0.5), trial(1, None), trial(2, 0.7)])
+    points, _ = figure.axes[0].get_lines()
+    assert list(points.get_xdata()) == [0, 2]

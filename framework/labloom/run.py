@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from labloom.build.checkpoints import Best, best_checkpoint, resume_point
 from labloom.build.parts import Parts, build_parts, check_bindings
 from labloom.build.trainer import build_trainer
 from labloom.compose.job import Job
+from labloom.errors import Stopped
 from labloom.hookspecs import Outcome
 from labloom.observers import notify
 from labloom.record import JobRecord, open_run
@@ -23,8 +24,12 @@ from labloom.relaunch import as_in_first_process, is_first_process, relaunched_a
 log = logging.getLogger(__name__)
 
 
-def run(job: Job) -> Outcome:
+def run(job: Job, tell: Callable[[Outcome], None] | None = None) -> Outcome:
     """Train, test and record ``job``.
+
+    Args:
+        job: what to run.
+        tell: called with the outcome however the run ends, also when an exception goes on.
 
     Returns:
         How it ended, with the objective of the best checkpoint.
@@ -41,9 +46,17 @@ def run(job: Job) -> Outcome:
     with relaunched_as(job), recording as recorded:
         if recorded is not None and job.trial is not None:
             recorded.set_tags({"labloom.trial.purpose": job.trial.purpose})
-        notify("run_started", run=recorded, cfg=job.config, task=job.task)
-        outcome = _train_and_test(job, recorded)
-        notify("run_finished", run=recorded, cfg=job.config, task=job.task, outcome=outcome)
+        about = {"run": recorded, "cfg": job.config, "task": job.task}
+        notify("run_started", **about)
+        try:
+            outcome = _train_and_test(job, recorded)
+        except BaseException as error:
+            outcome = unfinished(job, recorded, error)
+            raise
+        finally:
+            notify("run_finished", **about, outcome=outcome)
+            if tell is not None:
+                tell(outcome)
     return outcome
 
 
@@ -59,6 +72,17 @@ def _train_and_test(job: Job, recorded: JobRecord | None) -> Outcome:
     if job.tests:
         metrics |= test(trainer, parts, best, recorded)
     return _record(recorded, job, best, metrics)
+
+
+def unfinished(job: Job, recorded: JobRecord | None, error: BaseException) -> Outcome:
+    """The outcome of a run that did not come to its end."""
+    return Outcome(
+        run_id=recorded.id if recorded else "",
+        status="KILLED" if isinstance(error, Stopped | KeyboardInterrupt) else "FAILED",
+        metrics=dict(recorded.metrics) if recorded else {},
+        output_dir=str(job.output_dir),
+        error=f"{type(error).__name__}: {error}",
+    )
 
 
 def seed(value: int | None) -> None:

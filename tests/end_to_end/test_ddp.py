@@ -40,7 +40,5 @@ def test_every_trial_of_a_sweep_on_two_processes_is_one_run(lab, words):
     assert done.status == 0, done.err
     assert lab.count() == before + 3  # the sweep's own and two trials
     assert [row["status"] for row in done.last["trials"]] == ["FINISHED", "FINISHED"]
-    hidden = {
-        run.data.params["module.hidden"] for run in lab.store.children(done.last["run_id"])
-    }
+    hidden = {run.data.params["module.hidden"] for run in lab.store.children(done.last["run_id"])}
     assert hidden == {"4", "8"}

@@ -1,5 +1,6 @@
 """Ctrl-C, SIGTERM and kill -9 in the middle of an epoch of a real process."""
 
+import os
 import signal
 
 import pytest
@@ -66,3 +67,14 @@ def test_metrics_from_before_kill_9_are_in_the_store(lab, killed, uninterrupted)
     before_the_kill = [point for point in lab.history(killed.run_id, "train/loss") if point[0] < 13]
     expected = lab.history(uninterrupted["run_id"], "train/loss")
     assert before_the_kill == [point for point in expected if point[0] < 13]
+
+
+def test_ctrl_c_while_everything_is_still_loading_records_nothing(lab, uninterrupted, regression):
+    before = lab.count()
+    with lab.start("run", *regression) as process:
+        assert "loading" in process.stdout.readline()
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "error: stopped by Ctrl-C\n"
+    assert lab.count() == before

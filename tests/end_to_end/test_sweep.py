@@ -4,6 +4,7 @@ import csv
 import os
 import shlex
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -118,7 +119,7 @@ def test_the_command_of_the_best_trial_runs_it_again_alone(lab, sweep):
 def test_the_parent_has_a_table_of_trials_best_first(lab, sweep, tmp_path):
     assert {"trials.csv", "best-custom.txt"} <= lab.artifacts(sweep["run_id"])
     path = lab.store.client.download_artifacts(sweep["run_id"], "trials.csv", str(tmp_path))
-    with open(path, newline="") as file:
+    with Path(path).open(newline="") as file:
         rows = list(csv.DictReader(file))
     losses = [float(row["val/loss"]) for row in rows]
     assert losses == sorted(losses)

@@ -15,7 +15,8 @@ def test_saved_view_shows_the_trials_of_the_sweep_best_first(store):
     view = json.loads(tag)
     state = json.loads(view["state"])
     assert view["name"] == "sweep one"
-    assert state["searchFilter"] == "tags.`mlflow.parentRunId` = 'abc123'"
+    assert "tags.`mlflow.parentRunId` = 'abc123'" in state["searchFilter"]
+    assert "tags.`labloom.trial.purpose` = 'search'" in state["searchFilter"]
     assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`objective`", True)
     assert "params.`optimizer.lr`" in state["selectedColumns"]
     assert "workflowType=machine_learning" in address

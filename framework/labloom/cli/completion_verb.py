@@ -7,18 +7,18 @@ from click.shell_completion import get_completion_class
 
 from labloom.cli.output import say
 
+EXAMPLES = """\b
+Examples
+  eval "$(labloom completion bash)"
+  labloom completion zsh > ~/.zfunc/_labloom
+  labloom completion fish > ~/.config/fish/completions/labloom.fish
+"""
 
-@click.command("completion")
+
+@click.command("completion", epilog=EXAMPLES)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> None:
-    r"""Print the script that completes labloom's words in your shell.
-
-    \b
-    Examples
-      eval "$(labloom completion bash)"
-      labloom completion zsh > ~/.zfunc/_labloom
-      labloom completion fish > ~/.config/fish/completions/labloom.fish
-    """
+    """Print the script that completes labloom's words in your shell."""
     from labloom.cli.app import labloom
 
     script = get_completion_class(shell)(labloom, {}, "labloom", "_LABLOOM_COMPLETE")

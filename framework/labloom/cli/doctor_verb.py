@@ -10,17 +10,17 @@ from labloom.cli.output import print_table, say
 from labloom.errors import ConfigError, ExitStatus, PluginError, listing, nearest
 from labloom.plugins import Failure, Registry, discover, missing_packages
 
+EXAMPLES = """\b
+Examples
+  labloom doctor
+  labloom doctor vision
+"""
 
-@click.command("doctor")
+
+@click.command("doctor", epilog=EXAMPLES)
 @click.argument("plugin", required=False)
 def command(plugin: str | None) -> int:
-    r"""Which plugins are there, and why others are not. Exit status 1 if one is broken.
-
-    \b
-    Examples
-      labloom doctor
-      labloom doctor vision
-    """
+    """Which plugins are there, and why others are not. Exit status 1 if one is broken."""
     registry = discover()
     if plugin is not None:
         _refuse_unknown(plugin, registry)

@@ -12,23 +12,24 @@ from labloom.cli.summary import SHORT_ID, shown_path
 from labloom.compose.arguments import parse
 from labloom.errors import ConfigError
 
+EXAMPLES = """\b
+Examples
+  labloom evaluate last
+  labloom evaluate 3f2a91 data.root=other/photos
+  labloom evaluate 3f2a91 data.split_seed=1 --json
+"""
 
-@click.command("evaluate")
+
+@click.command("evaluate", epilog=EXAMPLES)
 @click.argument("run")
 @click.argument("overrides", nargs=-1)
 @click.option("--uri", help="MLflow store; default: MLFLOW_TRACKING_URI, else ./mlflow.db.")
 @click.option("--json", "as_json", is_flag=True, help="End with one line of JSON.")
 def command(run: str, overrides: tuple[str, ...], uri: str | None, as_json: bool) -> None:
-    r"""Test a run's best checkpoint, on its own data or on other data.
+    """Test a run's best checkpoint, on its own data or on other data.
 
     The result is an MLflow run of its own. RUN is a run id, its first characters, a run's name,
     or 'last'.
-
-    \b
-    Examples
-      labloom evaluate last
-      labloom evaluate 3f2a91 data.root=other/photos
-      labloom evaluate 3f2a91 data.split_seed=1 --json
     """
     line = parse(overrides)
     if line.flags or line.resume:

@@ -14,16 +14,17 @@ from labloom.plugins import Plugin, Registry, discover, missing_packages
 GROUPS = ("model", "data")
 
 
-@click.command("list")
+EXAMPLES = """\b
+Examples
+  labloom list
+  labloom list --json | jq -r '.tasks[].name'
+"""
+
+
+@click.command("list", epilog=EXAMPLES)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
 def command(as_json: bool) -> None:
-    r"""Tasks, models, data sets and experiments that are there.
-
-    \b
-    Examples
-      labloom list
-      labloom list --json | jq -r '.tasks[].name'
-    """
+    """Tasks, models, data sets and experiments that are there."""
     registry = discover()
     tasks = _tasks(registry)
     options = {group: _options(registry, group) for group in GROUPS}

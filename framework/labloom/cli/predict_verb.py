@@ -17,21 +17,23 @@ if TYPE_CHECKING:
     from labloom.record import Store
 
 
-@click.command("predict")
+EXAMPLES = """\b
+Examples
+  labloom predict last digit.png
+  labloom predict 3f2a91 photos/*.jpg --json
+"""
+
+
+@click.command("predict", epilog=EXAMPLES)
 @click.argument("run")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("--uri", help="MLflow store; default: MLFLOW_TRACKING_URI, else ./mlflow.db.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object an input, one a line.")
 def command(run: str, inputs: tuple[str, ...], uri: str | None, as_json: bool) -> None:
-    r"""Answer from a run's recorded model: the best checkpoint.
+    """Answer from a run's recorded model: the best checkpoint.
 
     What an INPUT is depends on the task: image files for vision tasks; .npy files for modules that
     take plain arrays. RUN is a run id, its first characters, a run's name, or 'last'.
-
-    \b
-    Examples
-      labloom predict last digit.png
-      labloom predict 3f2a91 photos/*.jpg --json
     """
     from labloom.record import open_store
     from labloom.record.pyfunc import predict

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import traceback
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import click
 from omegaconf import DictConfig
 
+from labloom.cli.completing import complete_override
 from labloom.cli.output import complain, print_json, say
 from labloom.cli.run_help import print_help
 from labloom.cli.summary import outcome_as_json, print_outcome
@@ -26,7 +29,7 @@ from labloom.hookspecs import Outcome
     add_help_option=False,  # --help lists the config groups too, which only Hydra knows
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
-@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, shell_complete=complete_override)
 def command(words: tuple[str, ...]) -> int:
     """Compose a run, train it, test its best checkpoint, record it in MLflow."""
     line = parse(words or ("--help",))
@@ -68,31 +71,48 @@ def _run_once(plan: Plan) -> int:
     outcomes: list[Outcome] = []
 
     def on_job(composed: DictConfig) -> Any:
-        outcomes.append(make_job_and_run(composed, plan.line.resume))
-        return outcomes[-1].objective
+        return make_job_and_run(composed, plan.line.resume, outcomes.append).objective
 
     try:
         launch(plan.line, on_job)
     except LabloomError:
         raise
-    except Exception as error:  # noqa: BLE001 - the user's module or data failed: they need the whole trace
+    except Exception as error:  # noqa: BLE001 - user code failed; they need the whole trace
         traceback.print_exception(error)
         complain(f"the run failed: {type(error).__name__}: {error}")
         return ExitStatus.FAILED
-    for outcome in filter(lambda outcome: outcome.run_id, outcomes):  # further devices are silent
-        print_json(outcome_as_json(outcome)) if plan.line.json else print_outcome(outcome)
+    finally:
+        _print(outcomes, plan.line.json)
     return ExitStatus.DONE
 
 
-def make_job_and_run(composed: DictConfig, resume_run_id: str | None = None) -> Outcome:
-    """Validate what Hydra composed and run it; imports the heavy rooms once it is valid."""
+def _print(outcomes: list[Outcome], as_json: bool) -> None:
+    for outcome in outcomes:
+        if not outcome.run_id:  # a process for a further device; the first one speaks for it
+            continue
+        if as_json:
+            print_json(outcome_as_json(outcome))
+        elif outcome.status == "FINISHED":
+            print_outcome(outcome)
+
+
+def make_job_and_run(
+    composed: DictConfig,
+    resume_run_id: str | None = None,
+    tell: Callable[[Outcome], None] | None = None,
+) -> Outcome:
+    """Validate what Hydra composed and run it; imports the heavy rooms once it is valid.
+
+    Args:
+        composed: the config with its ``hydra`` node.
+        resume_run_id: the MLflow run that is continued.
+        tell: called with the outcome however the run ends.
+    """
     job = make_job(
-        composed,
-        output_dir=composed.hydra.runtime.output_dir,
-        resume_run_id=resume_run_id,
+        composed, output_dir=composed.hydra.runtime.output_dir, resume_run_id=resume_run_id
     )
-    if job.config.callbacks.progress != "none":
+    if job.config.callbacks.progress != "none" and "LOCAL_RANK" not in os.environ:
         say(f"{job.task.name}: loading torch, Lightning and MLflow ...")
     from labloom.run import run
 
-    return run(job)
+    return run(job, tell)

@@ -22,22 +22,24 @@ PLACES = {
 }
 
 
-@click.command("show")
+EXAMPLES = """\b
+Examples
+  labloom show last
+  labloom show 3f2a91
+  labloom show 3f2a91 b07c44
+  labloom show last --json
+"""
+
+
+@click.command("show", epilog=EXAMPLES)
 @click.argument("run")
 @click.argument("other", required=False)
 @click.option("--uri", help="MLflow store; default: MLFLOW_TRACKING_URI, else ./mlflow.db.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(run: str, other: str | None, uri: str | None, as_json: bool) -> None:
-    r"""A run's config, metrics and folders; with two runs, what differs.
+    """A run's config, metrics and folders; with two runs, what differs.
 
     RUN is a run id, its first characters, a run's name, or 'last'.
-
-    \b
-    Examples
-      labloom show last
-      labloom show 3f2a91
-      labloom show 3f2a91 b07c44
-      labloom show last --json
     """
     from labloom.record import open_store
 

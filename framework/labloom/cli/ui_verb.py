@@ -22,9 +22,16 @@ if TYPE_CHECKING:
 FIRST_STEPS = (
     "labloom run task=TASK here first (labloom list), or name a store: labloom ui --uri URI"
 )
+EXAMPLES = """\b
+Examples
+  labloom ui
+  labloom ui 3f2a91
+  labloom ui --port 8080 --no-browser
+  labloom ui --uri sqlite:////data/group/mlflow.db
+"""
 
 
-@click.command("ui")
+@click.command("ui", epilog=EXAMPLES)
 @click.argument("sweep_or_run", required=False)
 @click.option("--uri", help="MLflow store; default: MLFLOW_TRACKING_URI, else ./mlflow.db.")
 @click.option(
@@ -32,30 +39,20 @@ FIRST_STEPS = (
 )
 @click.option("--no-browser", is_flag=True, help="Print the addresses, open nothing.")
 def command(sweep_or_run: str | None, uri: str | None, port: int | None, no_browser: bool) -> int:
-    r"""Open the MLflow UI on the last sweep, as a leaderboard; Ctrl-C ends it.
+    """Open the MLflow UI on the last sweep, as a leaderboard; Ctrl-C ends it.
 
     Starts MLflow's server on this machine only (127.0.0.1). A store that is a server itself is
     opened where it is. SWEEP_OR_RUN is a run id, its first characters, a name, or 'last' for the
     run that was started last.
-
-    \b
-    Examples
-      labloom ui
-      labloom ui 3f2a91
-      labloom ui --port 8080 --no-browser
-      labloom ui --uri sqlite:////data/group/mlflow.db
     """
     from labloom.record import open_store, resolve_uri
 
-    _refuse_missing_file(*resolve_uri(uri))
+    _refuse_what_cannot_be_shown(*resolve_uri(uri))
     store = open_store(uri)
     run = _wanted(store, sweep_or_run)
-    scheme = urlsplit(store.uri).scheme
-    if scheme in ("http", "https"):
+    if urlsplit(store.uri).scheme in ("http", "https"):
         _announce(_without_password(store.uri), store, run, no_browser)
         return ExitStatus.DONE
-    if store.uri.startswith("databricks"):
-        raise ConfigError("a Databricks store has its pages in your workspace", got=store.uri)
     return _serve(store, run, port, no_browser)
 
 
@@ -93,21 +90,24 @@ def _wanted(store: Store, reference: str | None) -> Run:
         return store.find_run("last")
 
 
-def _refuse_missing_file(uri: str, where: str) -> None:
+def _refuse_what_cannot_be_shown(uri: str, where: str) -> None:
     """Looking at a store must not make one.
 
     Raises:
         StoreError: the store is a file that is not there or empty.
+        ConfigError: the store is one that MLflow's own server cannot show.
     """
     from labloom.record.sqlite_file import path_of
 
+    if uri.startswith("databricks"):
+        raise ConfigError("a Databricks store has its pages in your workspace", got=uri)
     if not uri.startswith("sqlite"):
         return
     file = path_of(uri)
     if not file.is_file() or file.stat().st_size == 0:
         raise StoreError(
-            f"there is nothing recorded in {file.parent} yet",
-            expected=f"{file.name} ({where})",
+            f"nothing is recorded in {file.parent} yet",
+            expected=f"{file.name}, {where}",
             fix=FIRST_STEPS,
         )
 

@@ -1,7 +1,8 @@
 """MLflow's own server on this machine, for as long as somebody looks at its pages.
 
-It listens on the loopback interface only. It runs as a process group of its own, so that Ctrl-C
-reaches labloom alone, which then stops the whole group.
+It listens on the loopback interface only, but everybody who is logged in on this machine can reach
+that: MLflow asks for no password. It runs as a process group of its own, so that Ctrl-C reaches
+labloom alone, which then stops the whole group.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class Server:
                 raise StoreError(
                     f"MLflow's server gave no answer for {seconds:.0f} s",
                     got=self._last_lines(),
-                    fix=f"see what {self.address} says by hand: mlflow server",
+                    fix="try again when the machine has less to do",
                 )
             time.sleep(POLL_SECONDS)
 
@@ -88,9 +89,9 @@ class Server:
         raise StoreError("MLflow's server has ended by itself", got=self._last_lines())
 
     def _last_lines(self) -> str:
-        """The end of what it printed, without the frames of a traceback."""
+        """The end of what it printed, of a traceback only the last line."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        told = [line for line in lines if line.strip() and not line[0].isspace()]
+        told = [line for line in lines if line.strip() and not line.startswith((" ", "Traceback"))]
         return ("\n" + " " * 12).join(told[-LAST_LINES:]) or "(it printed nothing)"
 
 

@@ -1,4 +1,4 @@
-"""A saved view of the MLflow UI that opens a sweep as a leaderboard.
+"""A saved view of the MLflow UI that opens a sweep as a leaderboard, and as charts.
 
 A view is the experiment tag ``mlflow.sharedViewState.<id>``. Its format is not documented (tried in
 a browser with MLflow 3.17), so everything here fails soft: the plain address remains.
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 TAG_PREFIX = "mlflow.sharedViewState."
 MAX_VIEWS = 40
 SINCE_VERSION = (3, 10)
+OBJECTIVE = "objective"
+SWEEP_SECTION = "labloom-sweep"
+MADE = {"deleted": False, "isGenerated": False}
 
 _log = logging.getLogger(__name__)
 
@@ -28,19 +31,22 @@ def save_sweep_view(
     parent_run_id: str,
     *,
     name: str,
-    objective: str = "objective",
+    objective: str = OBJECTIVE,
     mode: str = "max",
     metrics: Sequence[str] = (),
     swept: Sequence[str] = (),
 ) -> str:
     """Save the view of one sweep: its trials only, best first, with what was swept.
 
+    Trials are ordered by ``objective``, the value of the best checkpoint; the monitored metric
+    itself stands at the last epoch's value. Runs that confirm the choice are no trials.
+
     Args:
         store: where the sweep is.
         experiment_id: of the sweep.
         parent_run_id: the sweep's own run.
         name: what the menu "Views" shows.
-        objective: metric to order by.
+        objective: metric that was monitored; its curves are the third chart.
         mode: ``min`` or ``max``.
         metrics: further metrics to show as columns.
         swept: swept parameters, to show as columns.
@@ -78,22 +84,65 @@ def sweep_view(store: Store, experiment_id: str, parent_run_id: str) -> str:
 
 
 def _state(
-    parent_run_id: str, objective: str, mode: str, metrics: Sequence[str], swept: Sequence[str]
+    parent_run_id: str, monitor: str, mode: str, metrics: Sequence[str], swept: Sequence[str]
 ) -> dict[str, object]:
-    shown = dict.fromkeys([objective, *metrics])
+    values = [
+        *(f"metrics.`{metric}`" for metric in dict.fromkeys([OBJECTIVE, *metrics])),
+        *(f"params.`{key}`" for key in swept),
+    ]
+    # Widths in pixels, by MLflow's names of the columns; its defaults cut names and numbers.
+    widths = {
+        "attributes.`Run Name`": 310,
+        "runDateAndNestInfo": 140,
+        "duration": 90,
+        **{value: max(135, 30 + 8 * len(value.split("`")[1])) for value in values},
+    }
     return {
-        "searchFilter": f"tags.`mlflow.parentRunId` = '{parent_run_id}'",
-        "orderByKey": f"metrics.`{objective}`",
+        "searchFilter": f"tags.`mlflow.parentRunId` = '{parent_run_id}' "
+        "AND tags.`labloom.trial.purpose` = 'search'",
+        "orderByKey": f"metrics.`{OBJECTIVE}`",
         "orderByAsc": mode == "min",
         "startTime": "ALL",
         "lifecycleFilter": "Active",
-        "selectedColumns": [
-            "attributes.`Created`",
-            "attributes.`Duration`",
-            *(f"metrics.`{metric}`" for metric in shown),
-            *(f"params.`{key}`" for key in swept),
-        ],
+        "selectedColumns": ["attributes.`Created`", "attributes.`Duration`", *values],
+        "columnOrder": list(widths),
+        "columnWidths": widths,
+        "runsHiddenMode": "FIRST_20_RUNS",
+        # MLflow appends a section for every prefix: train, val, test, system.
+        "compareRunSections": [{"uuid": SWEEP_SECTION, "name": "sweep", "display": True, **MADE}],
+        "compareRunCharts": _charts(monitor, swept),
     }
+
+
+def _charts(monitor: str, swept: Sequence[str]) -> list[dict[str, object]]:
+    """How good each trial is, what made it good, how it got there."""
+    charts: list[dict[str, object]] = [
+        {"type": "BAR", "metricKey": OBJECTIVE},
+        {
+            "type": "PARALLEL",
+            "selectedParams": list(swept),
+            "selectedMetrics": [OBJECTIVE],
+            "showAllRuns": True,
+        },
+        {
+            "type": "LINE",
+            "metricKey": monitor,
+            "selectedMetricKeys": [monitor],
+            "displayName": monitor,
+            "xAxisKey": "step",
+            "useGlobalXaxisKey": True,
+            "useGlobalLineSmoothing": True,
+            "lineSmoothness": 0,
+            "scaleType": "linear",
+            "range": {},
+        },
+    ]
+    common = {
+        "metricSectionId": SWEEP_SECTION,
+        "runsCountToCompare": 20,
+        **MADE,
+    }
+    return [{"uuid": f"labloom-chart-{i}", **chart, **common} for i, chart in enumerate(charts)]
 
 
 def _make_room(store: Store, experiment_id: str, keep: str) -> None:

@@ -48,6 +48,7 @@ def run_sweep(plan: Plan, run_trial: RunTrial) -> SweepResult:
     store = open_store(plan.first.config.tracking.uri)
     folder = Path(plan.sweep_dir).resolve()
     with _open_parent(store, plan, folder) as parent:
+        _save_view(store, parent, plan)
         trials = _search(plan, run_trial, store, parent, folder)
         chosen = best_trials(trials)
         result = SweepResult(
@@ -61,7 +62,6 @@ def run_sweep(plan: Plan, run_trial: RunTrial) -> SweepResult:
             confirmation=_confirm(plan, chosen, run_trial, store, parent, folder),
         )
         record_report(result, parent)
-        _save_view(store, parent, result)
         if result.failed:
             parent.end_status = "FAILED"
     return result
@@ -188,17 +188,17 @@ def _test_metric(best: TrialResult, trials: Sequence[TrialResult]) -> str:
     return wanted if wanted in logged or not logged else sorted(logged)[0]
 
 
-def _save_view(store: Store, parent: RunRecord, result: SweepResult) -> None:
-    best = result.chosen[0] if result.chosen else None
-    metric = best.monitor if best and best.monitor else "objective"
+def _save_view(store: Store, parent: RunRecord, plan: Plan) -> None:
+    """Save the leaderboard at the start, so that a running sweep can be watched on it."""
+    task = plan.first.config.task
     save_sweep_view(
         store,
         parent.experiment_id,
         parent.id,
         name=parent.name,
-        objective=metric,
-        mode=(best.mode if best and best.mode else "max"),
-        swept=result.swept,
+        objective=task.monitor or "objective",
+        mode=task.mode or "max",
+        swept=plan.swept,
     )
 
 

@@ -20,7 +20,7 @@ ROOMS = (
     ("record",),
     ("callbacks",),
     ("build",),
-    ("run", "recorded", "resume", "evaluate", "observers", "relaunch"),
+    ("run", "recorded", "resume", "evaluate", "predict", "observers", "relaunch"),
     ("sweep",),
     ("cli",),
 )

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import read_write
 
@@ -20,6 +21,8 @@ from labloom.compose.job import Job
 from labloom.recorded import merged_overrides
 
 RESUMED_VARIABLE = "LABLOOM_RESUMED_RUN"
+# What Lightning leaves in the environment of the process that started the others.
+LIGHTNINGS_VARIABLES = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
 
 
 def is_first_process() -> bool:
@@ -32,6 +35,14 @@ def as_in_first_process(job: Job) -> Job:
     if is_first_process():
         return job
     return replace(job, resume_run_id=os.environ.get(RESUMED_VARIABLE))
+
+
+def _leave_the_group() -> None:
+    """Forget the processes of this run, so that the next trial starts its own."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+        for name in LIGHTNINGS_VARIABLES:
+            os.environ.pop(name, None)
 
 
 @contextmanager
@@ -57,3 +68,5 @@ def relaunched_as(job: Job) -> Iterator[None]:
         sys.argv = words
         if environment is None:
             os.environ.pop(RESUMED_VARIABLE, None)
+        if is_first_process():
+            _leave_the_group()

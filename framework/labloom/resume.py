@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from labloom.compose.arguments import CommandLine, parse_overrides
 from labloom.errors import CheckpointError, ConfigError, StoreError, listing
-from labloom.record import is_lost, open_store
+from labloom.record import is_lost, open_existing_store
 from labloom.record.lookup import recorded_overrides
 from labloom.record.masking import MASK
 from labloom.recorded import find_training_run, flat, job_of, merged_overrides, recorded_config
@@ -46,7 +46,7 @@ def resumed(line: CommandLine) -> CommandLine:
     """
     assert line.resume is not None
     _refuse_changes(line.overrides)
-    store = open_store(_typed_uri(line.overrides))
+    store = open_existing_store(_typed_uri(line.overrides))
     run = find_training_run(store, line.resume)
     folder = _folder_of(run)
     _refuse_running(run)

@@ -44,8 +44,6 @@ def run(job: Job, tell: Callable[[Outcome], None] | None = None) -> Outcome:
     check_bindings(job)
     recording = open_run(job) if is_first_process() else nullcontext()
     with relaunched_as(job), recording as recorded:
-        if recorded is not None and job.trial is not None:
-            recorded.set_tags({"labloom.trial.purpose": job.trial.purpose})
         about = {"run": recorded, "cfg": job.config, "task": job.task}
         notify("run_started", **about)
         try:

@@ -11,7 +11,6 @@ import contextlib
 import io
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -281,12 +280,6 @@ def same_weights() -> Callable[[Any, Any], bool]:
         )
 
     return same
-
-
-@pytest.fixture(scope="session")
-def no_drawing() -> Callable[[str], str]:
-    """Takes a text's terminal colours away."""
-    return lambda text: re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def load(path: str | Path) -> dict[str, Any]:

@@ -37,6 +37,15 @@ def test_the_traceback_of_a_failed_run_is_in_its_log(lab, raised):
     assert "run.log" in lab.artifacts(run.info.run_id)
 
 
+def test_json_tells_a_failed_run_too(lab, toys):
+    words = ("module._target_=toys.Regression", "module.fail_at=3", "trainer.max_epochs=1")
+    done = lab.labloom("run", *toys, *words, "--json")
+    assert done.status == 1
+    assert done.last["status"] == "FAILED"
+    assert done.last["run_id"] == lab.newest().info.run_id
+    assert "the flux capacitor broke" in done.last["error"]
+
+
 def test_show_tells_the_error_of_a_failed_run(lab, raised):
     shown = lab.labloom("show", raised[1].info.run_id)
     assert "FAILED" in shown.out

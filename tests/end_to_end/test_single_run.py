@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from labloom.build.checkpoints import load_module
-from labloom.record.pyfunc import predict
+from labloom.predict import predict
 
 PREDICT = """
 import json, sys

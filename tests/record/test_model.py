@@ -6,8 +6,8 @@ from PIL import Image
 from torch import nn
 
 from labloom.callbacks.run_state import RunState
+from labloom.predict import predict
 from labloom.record import open_run
-from labloom.record.pyfunc import predict
 
 CODE = """
 import torch

@@ -20,8 +20,7 @@ def test_note_has_the_commands_that_run_and_resume_it():
 def test_note_shows_what_was_chosen_and_nothing_that_every_run_has():
     note = run_note(NoteFacts(**FACTS))
 
-    assert "| `model` | `toy_net` |" in note
-    assert "| `optimizer.lr` | `0.1` |" in note
+    assert "model         toy_net\noptimizer.lr  0.1\n" in note
     assert "trainer" not in note
 
 
@@ -32,8 +31,7 @@ def test_note_of_a_finished_run_begins_with_its_result():
         )
     )
 
-    assert note.startswith("### val/acc = 0.9877 at step 30")
-    assert "| `test/acc` | 0.97 |" in note
+    assert note.startswith("**val/acc 0.9877** at step 30, test/acc 0.9700\n")
 
 
 def test_note_of_a_failed_run_quotes_the_error():

@@ -70,7 +70,9 @@ def test_pruned_run_keeps_the_status_it_was_given(store, make_job):
 
 
 def test_run_can_be_found_by_everything_that_is_known_about_it(store, make_job):
-    trial = Trial(number=7, parent_run_id="a" * 32, swept={"optimizer.lr": "0.01"})
+    with open_run(make_job(output="parent")) as parent:
+        pass
+    trial = Trial(number=7, parent_run_id=parent.id, swept={"optimizer.lr": "0.01"})
     job = make_job(trial=trial, config={"tracking": {"tags": {"purpose": "test"}}})
 
     with open_run(job) as run:
@@ -78,7 +80,7 @@ def test_run_can_be_found_by_everything_that_is_known_about_it(store, make_job):
 
     tags = store.get_run(run.id).data.tags
     assert tags["mlflow.runName"] == "t007 lr=0.01"
-    assert tags["mlflow.parentRunId"] == "a" * 32
+    assert tags["mlflow.parentRunId"] == parent.id
     assert tags["labloom.trial"] == "7"
     assert tags["labloom.kind"] == "run"
     assert tags["labloom.objective.name"] == "val/acc"
@@ -188,7 +190,7 @@ def test_outcome_gives_objective_checkpoint_and_note(store, make_job):
     data = store.get_run(run.id).data
     assert history(store, run, "objective") == {(20, 0.95)}
     assert data.tags["labloom.checkpoint"] == "/runs/best.ckpt"
-    assert data.tags["mlflow.note.content"].startswith("### val/acc = 0.95 at step 20")
+    assert data.tags["mlflow.note.content"].startswith("**val/acc 0.9500** at step 20")
 
 
 def test_datasets_are_inputs_of_the_run(store, make_job):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from labloom.record import RunRecord
 
 # Settings of a Trainer that have a meaning when nothing is trained.
-TEST_SETTINGS = ("accelerator", "devices", "precision", "limit_test_batches", "inference_mode")
+TEST_SETTINGS = ("accelerator", "precision", "limit_test_batches", "inference_mode")
 
 
 def build_datamodule(job: Job) -> tuple[LightningDataModule, Mapping[str, Any]]:
@@ -42,9 +42,11 @@ def build_tester(job: Job, run: RunRecord | None) -> Trainer:
     progress = make_progress(job.config.callbacks.progress, job.config.task.monitor)
     return Trainer(
         **settings,
+        devices=1,  # each sample is tested once; several devices would repeat some
         logger=run.logger if run is not None else False,
         callbacks=[*([progress] if progress else []), *plugin_callbacks(job)],
         default_root_dir=str(job.output_dir),
+        enable_autolog_hparams=False,  # refuses modules and data that share a name
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -35,10 +35,10 @@ def command(run: str, overrides: tuple[str, ...], uri: str | None, as_json: bool
     if line.flags or line.resume:
         raise ConfigError("labloom evaluate takes overrides only", fix="labloom evaluate --help")
     from labloom.evaluate import test_checkpoint
-    from labloom.record import open_run, open_store
+    from labloom.record import open_existing_store, open_run
     from labloom.recorded import best_checkpoint_of, find_training_run, job_of
 
-    store = open_store(uri)
+    store = open_existing_store(uri)
     found = find_training_run(store, run)
     checkpoint = best_checkpoint_of(found)
     moment = time.strftime("%Y-%m-%d_%H-%M-%S")

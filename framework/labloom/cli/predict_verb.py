@@ -35,11 +35,11 @@ def command(run: str, inputs: tuple[str, ...], uri: str | None, as_json: bool) -
     What an INPUT is depends on the task: image files for vision tasks; .npy files for modules that
     take plain arrays. RUN is a run id, its first characters, a run's name, or 'last'.
     """
-    from labloom.record import open_store
-    from labloom.record.pyfunc import predict
+    from labloom.predict import predict
+    from labloom.record import open_existing_store
     from labloom.recorded import find_training_run
 
-    store = open_store(uri)
+    store = open_existing_store(uri)
     found = find_training_run(store, run)
     module = _recorded_module(store, found)
     answers = predict(module, _raw_inputs(module, inputs))

@@ -41,9 +41,9 @@ def command(run: str, other: str | None, uri: str | None, as_json: bool) -> None
 
     RUN is a run id, its first characters, a run's name, or 'last'.
     """
-    from labloom.record import open_store
+    from labloom.record import open_existing_store
 
-    store = open_store(uri)
+    store = open_existing_store(uri)
     first = store.find_run(run)
     if other is None:
         facts = describe(store, first)

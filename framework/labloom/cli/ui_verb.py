@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from labloom.record import Store
     from labloom.record.server import Server
 
-FIRST_STEPS = (
-    "labloom run task=TASK here first (labloom list), or name a store: labloom ui --uri URI"
-)
 EXAMPLES = """\b
 Examples
   labloom ui
@@ -45,10 +42,11 @@ def command(sweep_or_run: str | None, uri: str | None, port: int | None, no_brow
     opened where it is. SWEEP_OR_RUN is a run id, its first characters, a name, or 'last' for the
     run that was started last.
     """
-    from labloom.record import open_store, resolve_uri
+    from labloom.record import open_existing_store, resolve_uri
 
-    _refuse_what_cannot_be_shown(*resolve_uri(uri))
-    store = open_store(uri)
+    if resolve_uri(uri)[0].startswith("databricks"):
+        raise ConfigError("a Databricks store has its pages in your workspace")
+    store = open_existing_store(uri)
     run = _wanted(store, sweep_or_run)
     if urlsplit(store.uri).scheme in ("http", "https"):
         _announce(_without_password(store.uri), store, run, no_browser)
@@ -88,28 +86,6 @@ def _wanted(store: Store, reference: str | None) -> Run:
         return store.find_run("last", kind="sweep")
     except StoreError:  # no sweep; if it is something else, it comes up again here
         return store.find_run("last")
-
-
-def _refuse_what_cannot_be_shown(uri: str, where: str) -> None:
-    """Looking at a store must not make one.
-
-    Raises:
-        StoreError: the store is a file that is not there or empty.
-        ConfigError: the store is one that MLflow's own server cannot show.
-    """
-    from labloom.record.sqlite_file import path_of
-
-    if uri.startswith("databricks"):
-        raise ConfigError("a Databricks store has its pages in your workspace", got=uri)
-    if not uri.startswith("sqlite"):
-        return
-    file = path_of(uri)
-    if not file.is_file() or file.stat().st_size == 0:
-        raise StoreError(
-            f"nothing is recorded in {file.parent} yet",
-            expected=f"{file.name}, {where}",
-            fix=FIRST_STEPS,
-        )
 
 
 def _wait_until_ready(server: Server) -> None:

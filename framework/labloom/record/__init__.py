@@ -2,9 +2,9 @@
 
 from labloom.record.job_record import JobRecord
 from labloom.record.lookup import recorded_overrides
-from labloom.record.opening import open_parent, open_run
+from labloom.record.opening import open_parent, open_run, reopen_for_test
 from labloom.record.run_record import RunRecord
-from labloom.record.store import Store, is_lost, open_store, resolve_uri
+from labloom.record.store import Store, is_lost, open_existing_store, open_store, resolve_uri
 from labloom.record.views import save_sweep_view, sweep_view
 
 __all__ = [
@@ -12,10 +12,12 @@ __all__ = [
     "RunRecord",
     "Store",
     "is_lost",
+    "open_existing_store",
     "open_parent",
     "open_run",
     "open_store",
     "recorded_overrides",
+    "reopen_for_test",
     "resolve_uri",
     "save_sweep_view",
     "sweep_view",

@@ -20,6 +20,19 @@ if TYPE_CHECKING:
     from labloom.compose.job import Job
 
 DIFF_FILE = "git.diff"
+# matplotlib's "tab10": MLflow draws its own colours from run ids, and neighbours collide.
+RUN_COLORS = [
+    "#1f77b4",
+    "#ff7f0e",
+    "#2ca02c",
+    "#d62728",
+    "#9467bd",
+    "#8c564b",
+    "#e377c2",
+    "#7f7f7f",
+    "#bcbd22",
+    "#17becf",
+]
 
 
 def run_name(job: Job) -> str:
@@ -47,6 +60,8 @@ def job_tags(job: Job, kind: str = "run") -> dict[str, Any]:
         "labloom.objective.name": task.monitor,
         "labloom.objective.mode": task.mode if task.monitor else None,
         "labloom.trial": job.trial.number if job.trial else None,
+        "labloom.trial.purpose": job.trial.purpose if job.trial else None,
+        "mlflow.runColor": RUN_COLORS[job.trial.number % len(RUN_COLORS)] if job.trial else None,
         **{key: mask_value(key, value) for key, value in custom.items()},
     }
 

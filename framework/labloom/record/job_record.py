@@ -60,6 +60,7 @@ class JobRecord(RunRecord):
         self._outcome_step: int | None = None
         self._earlier_metrics = dict(run.data.metrics) if run is not None else {}
         self._earlier_digests = _digests(run)
+        _log.info("run %s (%s) opened: %s", self.name, self.id, job.command)
 
     def log_datasets(self, datamodule: Any) -> None:
         """Record the data of every split as an input of the run.
@@ -81,31 +82,27 @@ class JobRecord(RunRecord):
             before = self._earlier_digests.get(split)
             if before is not None and before != digest[:36]:
                 self.note_drift([f"data of split '{split}': digest {before} -> {digest[:36]}"])
-            self.log_dataset(name, split, digest, str(config.get("_target_", "")), **sizes)
+            source = str(config.get("_target_", ""))
+            self.log_dataset(f"{name} {split}", split, digest, source, **sizes)
 
-    def log_outcome(self, outcome: Outcome, parts: Any = None, step: int | None = None) -> None:
-        """Record how the run ended well: objective, best checkpoint, data and model.
+    def log_outcome(self, outcome: Outcome, step: int | None = None) -> None:
+        """Record how the run ended well: objective, best checkpoint and model.
 
         Args:
             outcome: of the run.
-            parts: has the ``datamodule`` that was trained on.
             step: of the best checkpoint; None: the step that ``set_test_step`` was given.
         """
         if step is None:
             step = self.logger.test_step
         self._outcome, self._outcome_step = outcome, step
-        if parts is not None:
-            self.log_datasets(parts.datamodule)
         if outcome.objective is not None:
             self.log_metrics({OBJECTIVE: outcome.objective}, step)
         if outcome.checkpoint is not None:
             self.set_tags({"labloom.checkpoint": outcome.checkpoint})
             if self._job.config.tracking.log_model:
-                metrics = {OBJECTIVE: outcome.objective, **outcome.metrics}
                 self.log_model(
                     outcome.checkpoint,
                     requirements=self._requirements(),
-                    metrics={k: v for k, v in metrics.items() if v is not None},
                     step=step or 0,
                     trusted_packages=self._job.trusted_packages,
                 )
@@ -120,14 +117,14 @@ class JobRecord(RunRecord):
 
     def _closing(self, status: Status, error: BaseException | None) -> None:
         super()._closing(status, error)
+        _log.info("run %s ends %s", self.name, status)
         last = self.output_dir / "checkpoints" / "last.ckpt"
         outcome = self._outcome
         note = job_note(
             self._job,
             self.id,
-            objective=outcome.objective if outcome else None,
+            objective=outcome.objective if outcome else self._earlier_metrics.get(OBJECTIVE),
             step=self._outcome_step,
-            checkpoint=outcome.checkpoint if outcome else None,
             metrics=self._all_metrics(),
             status=status,
             error=self.error if status == "FAILED" else None,

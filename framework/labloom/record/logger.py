@@ -32,6 +32,7 @@ class RunLogger(Logger):
         super().__init__()
         self._record = record
         self._epoch: float | None = None
+        self._forked: set[str] = set()
         self.test_step: int | None = None
 
     @property
@@ -77,7 +78,18 @@ class RunLogger(Logger):
             else:
                 self._epoch = metrics["epoch"]
         if metrics:
-            self._record.log_metrics(metrics, step)
+            self._record.log_metrics(self._paired(metrics), step)
+
+    def _paired(self, metrics: dict[str, float]) -> dict[str, float]:
+        """Give the mean over an epoch the plain name, which its counterpart ``val/`` has too.
+
+        Lightning calls what is logged by step and by epoch ``loss_step`` and ``loss_epoch``.
+        """
+        self._forked |= {n.removesuffix("_step") for n in metrics if n.endswith("_step")}
+        return {
+            name.removesuffix("_epoch") if name.removesuffix("_epoch") in self._forked else name: v
+            for name, v in metrics.items()
+        }
 
     @rank_zero_only
     def log_hyperparams(

@@ -15,14 +15,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlflow.exceptions import MlflowException
+
+from labloom.errors import CheckpointError
 from labloom.record.names import valid_name
-from labloom.record.pyfunc import TRUSTED
 
 if TYPE_CHECKING:
+    from mlflow.entities import Run
+
     from labloom.record.run_record import RunRecord
+    from labloom.record.store import Store
 
 MODEL_NAME = "model"
-LOADER = "labloom.record.pyfunc"
+LOADER = "labloom.predict"
+TRUSTED = "trusted_packages"
 
 
 def log_model(
@@ -83,6 +89,33 @@ def log_model(
     if linked:
         client.log_batch(run.id, metrics=linked)
     return f"models:/{model.model_id}"
+
+
+def fetch_checkpoint(store: Store, run: Run) -> Path:
+    """The checkpoint inside a run's recorded model, downloaded into a temporary folder.
+
+    Raises:
+        CheckpointError: the run recorded no model, or it cannot be fetched.
+    """
+    from mlflow.artifacts import download_artifacts
+
+    models = run.outputs.model_outputs if run.outputs else []
+    if not models:
+        raise CheckpointError(
+            f"the best checkpoint of run {run.info.run_id[:8]} is gone, and no model was recorded",
+            got=run.data.tags.get("labloom.checkpoint"),
+        )
+    location = store.client.get_logged_model(models[0].model_id).artifact_location
+    try:
+        folder = download_artifacts(
+            artifact_uri=location, dst_path=tempfile.mkdtemp(), tracking_uri=store.uri
+        )
+        return next(Path(folder).rglob("*.ckpt"))
+    except (MlflowException, OSError, StopIteration) as error:
+        raise CheckpointError(
+            f"the recorded model of run {run.info.run_id[:8]} cannot be fetched",
+            got=f"{location}: {error}",
+        ) from error
 
 
 @contextmanager

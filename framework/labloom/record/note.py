@@ -25,8 +25,7 @@ class NoteFacts:
         monitor: name of the objective; None without one.
         objective: its value at the best checkpoint, when known.
         step: step of the best checkpoint.
-        checkpoint: its path.
-        metrics: last values, for the table of results.
+        metrics: last values.
         status: how the run ended; None while it runs.
         error: why it failed.
         drift: what changed since a resumed run was started.
@@ -41,7 +40,6 @@ class NoteFacts:
     monitor: str | None = None
     objective: float | None = None
     step: int | None = None
-    checkpoint: str | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     status: str | None = None
     error: str | None = None
@@ -52,7 +50,6 @@ def run_note(facts: NoteFacts) -> str:
     """The whole note, short enough for MLflow's 8000 characters."""
     sections = [
         _headline(facts),
-        _results(facts),
         _error(facts),
         _code("Run it again", mask_command(["labloom", "run", *facts.overrides])),
         _difference(facts),
@@ -76,23 +73,14 @@ def experiment_note(summary: str) -> str:
 
 
 def _headline(facts: NoteFacts) -> str:
+    """Objective and test metrics in one line: MLflow folds all but the first lines away."""
+    parts = []
     if facts.objective is not None and facts.monitor:
         at = f" at step {facts.step}" if facts.step is not None else ""
-        return f"### {facts.monitor} = {facts.objective:.4g}{at}\n{facts.summary}"
-    return f"### {facts.summary}"
-
-
-def _results(facts: NoteFacts) -> str:
-    """Last values of every stage, test first, as one table."""
-    order = {"test": 0, "val": 1, "train": 2}
-    shown = sorted(
-        (name for name in facts.metrics if name.split("/")[0] in order),
-        key=lambda name: (order[name.split("/")[0]], name),
-    )[:24]
-    if facts.status is None or not shown:
-        return ""
-    rows = [f"| `{name}` | {facts.metrics[name]:.5g} |" for name in shown]
-    return "\n".join(["| metric | last value |", "|---|---:|", *rows])
+        parts.append(f"**{facts.monitor} {facts.objective:.4f}**{at}")
+    tested = sorted(name for name in facts.metrics if name.startswith("test/"))
+    parts += [f"{name} {facts.metrics[name]:.4f}" for name in tested[:6]]
+    return ", ".join(parts) or facts.summary
 
 
 def _error(facts: NoteFacts) -> str:
@@ -103,22 +91,26 @@ def _error(facts: NoteFacts) -> str:
 
 
 def _difference(facts: NoteFacts) -> str:
-    """What this run chose: its options, and the values that the user set."""
-    rows = [
-        f"| {_cell(group)} | {_cell(option)} |"
+    """What this run chose: its options, and the values that the user set, aligned as text.
+
+    MLflow draws tables without space between the columns.
+    """
+    rows = {
+        group: option
         for group, option in sorted(facts.choices.items())
         if option not in (None, "default", "none")
         and group not in CORE_GROUPS
         and not group.startswith("hydra")
-    ]
-    chosen = set(facts.choices)
+    }
     for override in facts.overrides:
         key, _, value = override.partition("=")
-        if key.lstrip("+~") not in chosen:
-            rows.append(f"| {_cell(key)} | {_cell(value)} |")
+        if key.lstrip("+~") not in facts.choices:
+            rows[key] = value
     if facts.plugin:
-        rows.append(f"| plugin | {_cell(facts.plugin)} |")
-    return "\n".join(["| setting | value |", "|---|---|", *rows]) if rows else ""
+        rows["plugin"] = facts.plugin
+    width = max(map(len, rows), default=0)
+    lines = "\n".join(f"{key:<{width}}  {value}" for key, value in rows.items())
+    return f"```\n{lines}\n```" if rows else ""
 
 
 def _drift(facts: NoteFacts) -> str:
@@ -129,7 +121,3 @@ def _drift(facts: NoteFacts) -> str:
 
 def _code(title: str, text: str) -> str:
     return f"**{title}**\n```bash\n{text}\n```"
-
-
-def _cell(text: object) -> str:
-    return "`" + str(text).replace("|", "\\|").replace("`", "'") + "`" if str(text) else ""

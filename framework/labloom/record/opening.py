@@ -61,13 +61,7 @@ def open_run(job: Job, store: Store | None = None, kind: str = "run") -> JobReco
     store = store or open_store(tracking.uri)
     if job.resume_run_id is not None:
         return _reopen(job, store, store.get_run(job.resume_run_id))
-    task = job.config.task
-    experiment_id = store.ensure_experiment(
-        tracking.experiment or task.name,
-        summary=job.task.summary,
-        primary_metric=task.monitor,
-        greater_is_better=task.mode == "max",
-    )
+    experiment_id = _experiment_of(job, store)
     name = tracking.run_name or run_name(job)
     run_id = _create_run(store, experiment_id, name, job_tags(job, kind))
     journal = Journal(job.output_dir, run_id)
@@ -84,6 +78,37 @@ def open_run(job: Job, store: Store | None = None, kind: str = "run") -> JobReco
         output_dir=job.output_dir,
     )
     return JobRecord(job, place, journal, writer)
+
+
+def _experiment_of(job: Job, store: Store) -> str:
+    """The parent's experiment for a trial, whatever its task: MLflow nests runs of one only."""
+    if job.trial is not None:
+        return store.get_run(job.trial.parent_run_id).info.experiment_id
+    task = job.config.task
+    return store.ensure_experiment(
+        job.config.tracking.experiment or task.name,
+        summary=job.task.summary,
+        primary_metric=task.monitor,
+        greater_is_better=task.mode == "max",
+    )
+
+
+def reopen_for_test(job: Job, store: Store, run: Run) -> JobRecord:
+    """Open a finished run again, to add the test of its best checkpoint.
+
+    It trains no further, so nothing is recorded about code and machine, and its duration stays.
+
+    Args:
+        job: the run's job, as it was.
+        store: where the run is.
+        run: the finished run.
+    """
+    earlier = _earlier_points(store, run, job.output_dir)
+    journal = _running_again(store, run, job.output_dir)
+    writer = Writer(store.client, journal)
+    record = JobRecord(job, _place_of(job, store, run), journal, writer, earlier=earlier, run=run)
+    record.end_time = run.info.end_time
+    return record
 
 
 def open_parent(
@@ -152,13 +177,7 @@ def _reopen(job: Job, store: Store, run: Run) -> JobRecord:
     if job.config.tracking.system_metrics:
         sampler = SystemSampler(0 if last_sample is None else last_sample + 1)
     writer = Writer(store.client, journal, sampler=sampler)
-    place = Place(
-        store=store,
-        run_id=run.info.run_id,
-        name=run.info.run_name,
-        experiment_id=run.info.experiment_id,
-        output_dir=job.output_dir,
-    )
+    place = _place_of(job, store, run)
     record = JobRecord(job, place, journal, writer, earlier=earlier, run=run)
     session = int(run.data.tags.get("labloom.resumed", "0")) + 1
     record.set_tags({**source_tags(), "labloom.resumed": session})
@@ -167,6 +186,16 @@ def _reopen(job: Job, store: Store, run: Run) -> JobRecord:
     record.note_drift(changes_of_code(lineage, run.data.tags, job.output_dir))
     write_lineage(lineage, journal, job.output_dir, folder=f"resumed-{session}")
     return record
+
+
+def _place_of(job: Job, store: Store, run: Run) -> Place:
+    return Place(
+        store=store,
+        run_id=run.info.run_id,
+        name=run.info.run_name,
+        experiment_id=run.info.experiment_id,
+        output_dir=job.output_dir,
+    )
 
 
 def _running_again(store: Store, run: Run, output_dir: Path) -> Journal:

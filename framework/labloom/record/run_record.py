@@ -84,6 +84,7 @@ class RunRecord:
         self.drift: list[str] = []
         self.end_status: Status | None = None
         self.error: str | None = None
+        self.end_time: int | None = None
         self._journal = journal
         self._writer = writer
         self._earlier = earlier
@@ -293,7 +294,8 @@ class RunRecord:
             self.log_file(self._run_log.path)
         if self.error is not None and status == "FAILED":
             self.set_tags({"labloom.error": self.error})
-        self._append({"status": status, "t": int(time.time() * 1000)})
+        ended = self.end_time if self.end_time is not None else int(time.time() * 1000)
+        self._append({"status": status, "t": ended})
         report = self._writer.close()
         self._journal.close()
         self._pass_on(report, closing=True)

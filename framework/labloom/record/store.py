@@ -177,6 +177,25 @@ def open_store(tracking_uri: str | None = None) -> Store:
     return Store(uri, client, root)
 
 
+def open_existing_store(tracking_uri: str | None = None) -> Store:
+    """Open the store for looking at what is recorded; looking must not make a database.
+
+    Raises:
+        StoreError: the store is a file that is not there or empty.
+        ConfigError, StoreError: as ``open_store``.
+    """
+    uri, where = resolve_uri(tracking_uri)
+    if uri.startswith("sqlite"):
+        file = sqlite_file.path_of(uri)
+        if not file.is_file() or file.stat().st_size == 0:
+            raise StoreError(
+                f"nothing is recorded in {file.parent} yet",
+                expected=f"{file.name}, {where}",
+                fix="labloom run task=TASK here first (labloom list), or name a store: --uri URI",
+            )
+    return open_store(tracking_uri)
+
+
 def resolve_uri(tracking_uri: str | None = None) -> tuple[str, str]:
     """The absolute address of the store, and what said so."""
     if tracking_uri:
@@ -217,12 +236,13 @@ def is_lost(run: Run) -> bool | None:
 
 def _start_of_process(pid: int) -> float | None:
     """When the process was started, s since 1970; 0.0 if only its life is known; None: gone."""
+    import psutil
+
     try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}").stat().st_ctime
-    except ProcessLookupError:
+        return psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
         return None
-    except OSError:
+    except psutil.AccessDenied:
         return 0.0
 
 

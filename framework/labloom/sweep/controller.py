@@ -11,14 +11,21 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from labloom.build.parts import check_bindings
-from labloom.compose.arguments import CommandLine, parse_overrides
+from labloom.compose.arguments import CommandLine, free_custom_nodes, parse_overrides
 from labloom.compose.jobs import typed_overrides
 from labloom.compose.launching import launch
 from labloom.compose.plan import Plan
 from labloom.errors import LabloomError, NoTestStageError
 from labloom.evaluate import test_checkpoint
 from labloom.hookspecs import Outcome
-from labloom.record import RunRecord, Store, open_parent, open_run, open_store, save_sweep_view
+from labloom.record import (
+    RunRecord,
+    Store,
+    open_parent,
+    open_store,
+    reopen_for_test,
+    save_sweep_view,
+)
 from labloom.recorded import job_of, merged_overrides
 from labloom.run import find_own_code
 from labloom.sweep.context import sweep_context
@@ -150,9 +157,9 @@ def _test_once(store: Store, trial: TrialResult, plan: Plan) -> dict[str, float]
     if own or plan.first.config.test is False or trial.checkpoint is None:
         return own
     run = store.get_run(trial.run_id)
-    job = replace(job_of(store, run), resume_run_id=trial.run_id)
+    job = job_of(store, run)
     try:
-        with open_run(job, store) as record:
+        with reopen_for_test(job, store, run) as record:
             return test_checkpoint(job, trial.checkpoint, record)
     except NoTestStageError as reason:
         log.info("the chosen trial is not tested: %s", reason)
@@ -173,7 +180,7 @@ def _confirm(
         return None
     (best,) = chosen
     typed = f"{key}={','.join(map(str, values))}"
-    overrides = merged_overrides(best.overrides, [typed])
+    overrides = free_custom_nodes(merged_overrides(best.overrides, [typed]))
     line = CommandLine(flags=("--multirun",), overrides=overrides)
     with sweep_context(parent.id, (key,), "confirm"):
         _launch_all(_in_folder(line, folder / "confirm"), run_trial, (key,))

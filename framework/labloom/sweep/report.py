@@ -85,7 +85,7 @@ def note(result: SweepResult) -> str:
         )
     if result.confirmation and result.confirmation.values:
         parts.append(confirmation_in_words(result.confirmation))
-    parts.append(_markdown_table(table_rows(result)[:ROWS_IN_NOTE]))
+    parts.append(_text_table(table_rows(result)[:ROWS_IN_NOTE]))
     return "\n\n".join(parts)
 
 
@@ -119,17 +119,19 @@ def history_figure(trials: Sequence[TrialResult]) -> Figure:
     return figure
 
 
-def _markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    hidden = ("run", "error")
-    columns = [name for row in rows for name in row if name not in hidden]
-    columns = list(dict.fromkeys(columns))
-    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    for row in rows:
-        lines.append("| " + " | ".join(_cell(row.get(name)) for name in columns) + " |")
-    return "\n".join(lines)
+def _text_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """An aligned table as text: MLflow draws Markdown tables without space between columns."""
+    columns = [name for name in rows[0] if name not in ("run", "error")] if rows else []
+    lines = [columns, *([_cell(row[name]) for name in columns] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    texts = (
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    )
+    return "```\n" + "\n".join(text.rstrip() for text in texts) + "\n```"
 
 
 def _cell(value: Any) -> str:
     if value is None:
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -215,18 +215,13 @@ class PictureFiles(Dataset):
         Raises:
             DataError: a picture cannot be read.
         """
-        side = self.image_size
-        images = torch.empty(len(indices), self.channels, side, side, dtype=torch.uint8)
 
-        def fill(position: int) -> None:
-            path = self.paths[indices[position]]
-            images[position] = read_picture(path, side, self.channels)
+        def read(index: int) -> Tensor:
+            return read_picture(self.paths[index], self.image_size, self.channels)
 
         # Pillow frees the interpreter lock while it decodes and resizes.
         with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-            for _ in threads.map(fill, range(len(indices))):
-                pass
-        return images
+            return torch.stack(list(threads.map(read, indices)))
 
     @cached_property
     def digest(self) -> str:

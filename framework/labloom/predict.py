@@ -10,12 +10,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import torch
+
+from labloom.build.checkpoints import load_module
+from labloom.record.model import TRUSTED
+
 if TYPE_CHECKING:
     import pandas as pd
     from pytorch_lightning import LightningModule
 
 BATCH = 64
-TRUSTED = "trusted_packages"
 
 
 class Predictor:
@@ -54,9 +59,6 @@ def predict(module: LightningModule, inputs: Sequence[Any], batch_size: int = BA
         One dict of plain values for each input if the module has ``postprocess``; otherwise the
         outputs as one array.
     """
-    import numpy as np
-    import torch
-
     preprocess = getattr(module, "preprocess", None) or _as_float_tensor
     postprocess = getattr(module, "postprocess", None)
     answers: list[Any] = []
@@ -70,8 +72,6 @@ def predict(module: LightningModule, inputs: Sequence[Any], batch_size: int = BA
 
 def _load_pyfunc(path: str, config: Mapping[str, Any] | None = None) -> Predictor:
     """What MLflow calls to load the model: ``path`` is the checkpoint or the folder around it."""
-    from labloom.build.checkpoints import load_module
-
     checkpoint = Path(path)
     if checkpoint.is_dir():
         checkpoint = next(iter(sorted(checkpoint.glob("*.ckpt"))))
@@ -79,9 +79,6 @@ def _load_pyfunc(path: str, config: Mapping[str, Any] | None = None) -> Predicto
 
 
 def _as_float_tensor(inputs: list[Any]) -> Any:
-    import numpy as np
-    import torch
-
     return torch.as_tensor(np.asarray(inputs, dtype=np.float32))
 
 

@@ -6,8 +6,7 @@ LabloomError                 exit status 1: a run failed
 │   └── PluginError          exit status 2: the plugin asked for is broken, missing or ambiguous
 ├── DataError                exit status 1: data is missing, empty or corrupt
 ├── StoreError               exit status 1: the MLflow store cannot be reached
-├── CheckpointError          exit status 1: a checkpoint is missing or cannot be used
-└── TrialsFailedError        exit status 1: some trials of a sweep failed; the others were finished
+└── CheckpointError          exit status 1: a checkpoint is missing or cannot be used
 
 Stopped                      not an Exception: Ctrl-C (exit status 130) or SIGTERM (143)
 """
@@ -85,10 +84,6 @@ class StoreError(LabloomError):
 
 class CheckpointError(LabloomError):
     """A checkpoint is missing or cannot be used."""
-
-
-class TrialsFailedError(LabloomError):
-    """Some trials of a sweep failed; the others were finished and recorded."""
 
 
 class Stopped(BaseException):

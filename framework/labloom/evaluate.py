@@ -5,11 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytorch_lightning import LightningModule
-from pytorch_lightning.utilities.model_helpers import is_overridden
-
 from labloom.build.checkpoints import load_module, read_checkpoint
-from labloom.build.evaluation import build_datamodule, build_tester
+from labloom.build.evaluation import build_datamodule, build_tester, is_testable
 from labloom.callbacks.run_state import RUN_STATE_KEY
 from labloom.errors import DataError, NoTestStageError
 from labloom.run import find_own_code, plain_metrics, seed
@@ -50,11 +47,6 @@ def test_checkpoint(job: Job, checkpoint: str | Path, run: RunRecord | None) -> 
     trainer = build_tester(job, run)
     trainer.test(module, datamodule=datamodule, verbose=False)
     return plain_metrics(trainer)
-
-
-def is_testable(module: LightningModule, datamodule: Any) -> bool:
-    """Whether both have a test stage."""
-    return is_overridden("test_step", module) and is_overridden("test_dataloader", datamodule)
 
 
 def _refuse_other_data(checkpoint: str | Path, spec: dict[str, Any]) -> None:

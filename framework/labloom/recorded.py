@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from omegaconf import OmegaConf
 
-from labloom.compose.arguments import free_custom_nodes, parse_overrides
+from labloom.compose.arguments import free_custom_nodes, parse_overrides, quoted
 from labloom.compose.composing import compose_config, hydra_ready
 from labloom.compose.job import Job
 from labloom.compose.jobs import make_job
 from labloom.errors import CheckpointError, StoreError
 from labloom.record.lookup import LAST, recorded_overrides
+from labloom.record.model import fetch_checkpoint
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -31,7 +32,10 @@ def find_training_run(store: Store, reference: str) -> Run:
     """
     if reference == LAST:
         return store.find_run(reference, kind="run")
-    run = store.find_run(reference)
+    try:
+        return store.find_run(reference, kind="run")
+    except StoreError:  # not there; what else has the name is worth knowing
+        run = store.find_run(reference)
     kind = run.data.tags.get("labloom.kind")
     if kind == "sweep":
         raise StoreError(
@@ -66,16 +70,44 @@ def best_checkpoint_of(run: Run) -> str:
     return path
 
 
+def checkpoint_of(store: Store, run: Run) -> Path:
+    """The run's best checkpoint: in its folder or, where that is gone, fetched from MLflow.
+
+    Raises:
+        CheckpointError: the run has none, or it is gone in both places.
+    """
+    local = Path(best_checkpoint_of(run))
+    return local if local.exists() else fetch_checkpoint(store, run)
+
+
 def merged_overrides(recorded: Iterable[str], typed: Iterable[str]) -> tuple[str, ...]:
     """The recorded overrides, then the typed ones; a typed key replaces a recorded one."""
     typed = tuple(typed)
-    replaced = {override.key_or_group for override in parse_overrides(typed)}
-    kept = [
-        override.input_line
-        for override in parse_overrides(recorded)
-        if override.key_or_group not in replaced
-    ]
-    return (*(str(text) for text in kept), *typed)
+    replaced = keys_of(typed)
+    kept = [o for o in parse_overrides(recorded) if o.key_or_group not in replaced]
+    return (*(str(override.input_line) for override in kept), *typed)
+
+
+def restored_overrides(store: Store, run: Run, typed: Sequence[str] = ()) -> tuple[str, ...]:
+    """What a run was started with, then the typed overrides.
+
+    Raises:
+        StoreError: the run was not made by labloom.
+        ConfigError: a value was hidden when it was recorded, and is not among the typed ones.
+    """
+    recorded = recorded_overrides(store.client, run, replaced=keys_of(typed))
+    return merged_overrides(merged_overrides(recorded, _absolute_code(store, run)), typed)
+
+
+def _absolute_code(store: Store, run: Run) -> list[str]:
+    """``paths.code`` as an absolute folder: the typed one was relative to another directory."""
+    code = recorded_config(store, run)["paths"]["code"]
+    return [quoted("paths.code", code)] if code is not None else []
+
+
+def keys_of(overrides: Iterable[str]) -> set[str]:
+    """The keys that overrides set."""
+    return {override.key_or_group for override in parse_overrides(overrides)}
 
 
 def job_of(
@@ -93,9 +125,9 @@ def job_of(
         ConfigError: the config cannot be composed any more.
         StoreError: the run was not made by labloom.
     """
-    overrides = merged_overrides(recorded_overrides(store.client, run), typed)
+    overrides = restored_overrides(store, run, typed)
     folder = output_dir or Path(run.data.tags["labloom.output_dir"])
-    with hydra_ready():
+    with hydra_ready(run.data.tags.get("labloom.config_dir")):
         return make_job(compose_config(free_custom_nodes(overrides)), output_dir=folder)
 
 

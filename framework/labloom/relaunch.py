@@ -15,8 +15,8 @@ from dataclasses import replace
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import read_write
+from pytorch_lightning.utilities import rank_zero_only
 
-from labloom.compose import searchpath
 from labloom.compose.job import Job
 from labloom.recorded import merged_overrides
 
@@ -27,7 +27,7 @@ LIGHTNINGS_VARIABLES = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK",
 
 def is_first_process() -> bool:
     """False in the processes that Lightning starts for further devices; they record nothing."""
-    return int(os.environ.get("LOCAL_RANK", 0)) == 0 and int(os.environ.get("NODE_RANK", 0)) == 0
+    return rank_zero_only.rank == 0
 
 
 def as_in_first_process(job: Job) -> Job:
@@ -49,11 +49,10 @@ def _leave_the_group() -> None:
 def relaunched_as(job: Job) -> Iterator[None]:
     """Processes that are started inside run ``job``, in its folder and with its choice of test."""
     words, environment = sys.argv, os.environ.get(RESUMED_VARIABLE)
-    folder = searchpath.LabloomSearchPath.config_dir
     sys.argv = [
         words[0],
         "run",
-        *(["--config-dir", folder] if folder else []),
+        *(["--config-dir", job.config_dir] if job.config_dir else []),
         *merged_overrides(job.overrides, [f"test={str(job.tests).lower()}"]),
     ]
     if job.resume_run_id is not None:

@@ -7,12 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labloom.compose.arguments import CommandLine, parse_overrides
+from labloom.compose.arguments import CommandLine, parse_overrides, quoted
 from labloom.errors import CheckpointError, ConfigError, StoreError, listing
 from labloom.record import is_lost, open_existing_store
-from labloom.record.lookup import recorded_overrides
 from labloom.record.masking import MASK
-from labloom.recorded import find_training_run, flat, job_of, merged_overrides, recorded_config
+from labloom.recorded import find_training_run, flat, job_of, recorded_config, restored_overrides
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -50,9 +49,14 @@ def resumed(line: CommandLine) -> CommandLine:
     run = find_training_run(store, line.resume)
     folder = _folder_of(run)
     _refuse_running(run)
-    overrides = merged_overrides(recorded_overrides(store.client, run), line.overrides)
+    overrides = restored_overrides(store, run, line.overrides)
     _refuse_edited_config(store, run, line.overrides)
-    return replace(line, overrides=(*overrides, f"hydra.run.dir={folder}"), resume=run.info.run_id)
+    return replace(
+        line,
+        overrides=(*overrides, quoted("hydra.run.dir", str(folder))),
+        resume=run.info.run_id,
+        config_dir=run.data.tags.get("labloom.config_dir"),
+    )
 
 
 def may_change(key: str) -> bool:

@@ -9,16 +9,16 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytorch_lightning as pl
-from pytorch_lightning.utilities.model_helpers import is_overridden
 
 from labloom.build.checkpoints import Best, best_checkpoint, resume_point
+from labloom.build.evaluation import is_testable
 from labloom.build.parts import Parts, build_parts, check_bindings
 from labloom.build.trainer import build_trainer
 from labloom.compose.job import Job
-from labloom.errors import Stopped
+from labloom.errors import NoTestStageError
 from labloom.hookspecs import Outcome
 from labloom.observers import notify
-from labloom.record import JobRecord, open_run
+from labloom.record import JobRecord, open_run, status_of
 from labloom.relaunch import as_in_first_process, is_first_process, relaunched_as
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,10 @@ def _train_and_test(job: Job, recorded: JobRecord | None) -> Outcome:
     parts = build_parts(job)
     if recorded is not None:
         recorded.log_datasets(parts.datamodule)
+    _refuse_impossible_test(job, parts)
     trainer = build_trainer(job, recorded, parts)
+    if recorded is not None:
+        recorded.logger.attach(trainer)
     fit(trainer, parts, job)
     best = best_checkpoint(trainer)
     metrics = plain_metrics(trainer)
@@ -76,11 +79,20 @@ def unfinished(job: Job, recorded: JobRecord | None, error: BaseException) -> Ou
     """The outcome of a run that did not come to its end."""
     return Outcome(
         run_id=recorded.id if recorded else "",
-        status="KILLED" if isinstance(error, Stopped | KeyboardInterrupt) else "FAILED",
+        status=status_of(error),
         metrics=dict(recorded.metrics) if recorded else {},
         output_dir=str(job.output_dir),
         error=f"{type(error).__name__}: {error}",
     )
+
+
+def _refuse_impossible_test(job: Job, parts: Parts) -> None:
+    if job.config.test and not is_testable(parts.module, parts.datamodule):
+        raise NoTestStageError(
+            f"test=true, but {type(parts.module).__name__} or {type(parts.datamodule).__name__} "
+            "cannot test",
+            expected="a test_step in the module and a test_dataloader in the datamodule",
+        )
 
 
 def seed(value: int | None) -> None:
@@ -92,6 +104,8 @@ def seed(value: int | None) -> None:
 def fit(trainer: pl.Trainer, parts: Parts, job: Job) -> None:
     """Fit from the start, or from the last checkpoint of the run that is continued."""
     checkpoint = resume_point(job.output_dir) if job.resume_run_id else None
+    if job.resume_run_id and checkpoint is None:
+        log.warning("no last.ckpt in %s: the run starts again from its beginning", job.output_dir)
     trainer.fit(parts.module, datamodule=parts.datamodule, ckpt_path=checkpoint, weights_only=True)
 
 
@@ -99,10 +113,7 @@ def test(
     trainer: pl.Trainer, parts: Parts, best: Best, recorded: JobRecord | None
 ) -> dict[str, float]:
     """Test the best checkpoint; nothing if module or datamodule have no test stage."""
-    testable = is_overridden("test_step", parts.module) and is_overridden(
-        "test_dataloader", parts.datamodule
-    )
-    if not testable:
+    if not is_testable(parts.module, parts.datamodule):
         log.info("no test: test_step or test_dataloader is missing")
         return {}
     if recorded is not None:
@@ -124,10 +135,13 @@ def plain_metrics(trainer: pl.Trainer) -> dict[str, float]:
 
 def find_own_code(job: Job) -> None:
     """Put ``paths.code`` on Python's path, in front, so that targets in it are found."""
-    if job.config.paths.code is not None:
-        folder = str(Path(job.config.paths.code).resolve())
-        if folder not in sys.path:
-            sys.path.insert(0, folder)
+    put_on_path(job.config.paths.code)
+
+
+def put_on_path(code: str | None) -> None:
+    """Put a folder in front of Python's path; None leaves it as it is."""
+    if code is not None and str(Path(code).resolve()) not in sys.path:
+        sys.path.insert(0, str(Path(code).resolve()))
 
 
 def _record(

@@ -69,6 +69,40 @@ CASES = {
         [*VISION, "--config-dir", "nowhere"],
         ["there is no folder 'nowhere'"],
     ),
+    "a group chosen by null": (
+        [*VISION, "scheduler=null"],
+        ["'null' is not an option of scheduler", "one of cosine, none"],
+    ),
+    "a group chosen by a number": ([*VISION, "+trainer=5"], ["'5' is not an option of trainer"]),
+    "a model chosen by null": ([*VISION, "model=null"], ["'null' is not an option of model"]),
+    "a group taken away": (
+        [*VISION, "~optimizer"],
+        ["'optimizer' is not there", "one of adam, adamw", "optimizer=adam"],
+    ),
+    "a module that is no mapping": ([*VISION, "++module=null"], ["'module' is no mapping"]),
+    "another primary config": ([*VISION, "--config-name", "mine"], ["--config-name", "experiment"]),
+    "a folder for the primary config": ([*VISION, "-cp", "mine"], ["--config-path", "config-dir"]),
+    "Hydra's way to run again": (["--experimental-rerun=x"], ["resume=RUN"]),
+    "no devices": ([*VISION, "trainer.devices=0"], ["-1 or a whole number, at least 1"]),
+    "a share above 1": (
+        [*VISION, "trainer.limit_val_batches=1.5"],
+        ["a number, at least 0 and whole above 1 or null"],
+    ),
+    "unknown accelerator": ([*VISION, "trainer.accelerator=gpuu"], ["auto or cpu or gpu"]),
+    "unknown precision": ([*VISION, "trainer.precision=8"], ["16 or 32 or 64 or bf16 or"]),
+    "a typo of task": (
+        ["tsk=vision_classify"],
+        ["no task was chosen", "got:      tsk=vision_classify", "mean task=vision_classify?"],
+    ),
+    "a wrong value that is only shown": (
+        [*VISION, "trainer.max_epochs=abc", "--cfg", "job"],
+        ["trainer.max_epochs cannot be 'abc'"],
+    ),
+    "a mapping where OmegaConf cannot merge one": (
+        [*VISION, "+hydra.sweeper.params={seed: '1,2'}"],
+        ["hydra.sweeper.params"],
+    ),
+    "a swapped letter": ([*VISION, "modle=3"], ["did you mean model?"]),
     "resume in a sweep": (["-m", "resume=abcd", "seed=1,2"], ["resume", "-m"]),
 }
 

@@ -62,6 +62,19 @@ def test_the_composed_config_is_printed_by_hydras_own_flag(light_labloom):
     assert "_target_: torch.optim.Adam" in done.stdout
 
 
+def test_a_config_with_missing_values_is_printed(light_labloom):
+    done = light_labloom("run", "task=custom", "--cfg", "job", "--package", "module")
+    assert done.returncode == 0, done.stderr
+    assert "_target_: ???" in done.stdout
+
+
+def test_a_config_with_an_interpolation_to_nowhere_is_printed_as_written(light_labloom):
+    words = ("task=vision_classify", "paths.data=${oc.env:A_VARIABLE_THAT_IS_NOT_SET}")
+    done = light_labloom("run", *words, "--cfg", "job", "--package", "paths")
+    assert done.returncode == 0, done.stderr
+    assert "data: ${oc.env:A_VARIABLE_THAT_IS_NOT_SET}" in done.stdout
+
+
 def test_hydras_info_works(light_labloom):
     done = light_labloom("run", "--info", "searchpath", "task=vision_classify")
     assert done.returncode == 0

@@ -4,6 +4,7 @@ from labloom.compose.arguments import (
     free_custom_nodes,
     parse,
     parse_overrides,
+    quoted,
     trusted_packages,
 )
 from labloom.errors import ConfigError
@@ -63,6 +64,44 @@ def test_other_tasks_do_not():
 def test_only_typed_targets_are_trusted():
     typed = parse_overrides(["module._target_=mine.Net", "targets=[yours]", "seed=1"])
     assert trusted_packages(typed) == ("mine", "yours")
+
+
+def test_targets_inside_typed_mappings_and_lists_are_trusted():
+    typed = parse_overrides(["+callbacks.extra.e={_target_: mine.E, parts: [{_target_: yours.P}]}"])
+    assert trusted_packages(typed) == ("mine", "yours")
+
+
+def test_an_experiment_that_chooses_task_custom_takes_new_keys_too(tmp_path, monkeypatch):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "mine.yaml").write_text(
+        "# @package _global_\ndefaults: [{override /task: custom}]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    typed = ("experiment=mine", "module.hidden=64")
+    assert free_custom_nodes(typed) == ("experiment=mine", "++module.hidden=64")
+    other = (*typed, "task=vision_classify")
+    assert free_custom_nodes(other) == other
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plain",
+        "",
+        "a folder, with (parentheses) [brackets] {braces}",
+        'it\'s "quoted"',
+        "C:\\runs\\new\\",
+        "\\'",
+        "\\\\''\\",
+        "null",
+        "1e-3",
+        "a=b",
+        " ",
+    ],
+)
+def test_a_quoted_text_comes_back_as_it_was(text):
+    (override,) = parse_overrides([quoted("hydra.sweep.dir", text)])
+    assert (override.key_or_group, override.value()) == ("hydra.sweep.dir", text)
 
 
 def test_info_takes_a_topic_or_none():

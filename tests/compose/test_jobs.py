@@ -111,3 +111,43 @@ def test_the_users_own_experiment_hides_a_shipped_namesake(job, tmp_path):
 def test_nothing_is_created_by_composing(job, tmp_path):
     job("task=vision_classify")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_two_packages_of_one_group_are_no_contradiction(job):
+    config = job(
+        "task=vision_classify", "+model@teacher=vision_cnn", "+model@student=vision_mlp"
+    ).config
+    assert config.teacher._target_ != config.student._target_
+
+
+def test_only_the_cores_own_full_batch_optimizer_excludes_accumulation(job):
+    made = job(
+        "task=vision_classify",
+        "optimizer._target_=mine.GradientDescentLike",
+        "trainer.accumulate_grad_batches=2",
+    )
+    assert made.config.trainer.accumulate_grad_batches == 2
+
+
+@pytest.mark.parametrize(
+    "group", ["scheduler", "trainer", "callbacks", "tracking", "sweep", "optimizer", "paths"]
+)
+def test_a_core_group_cannot_be_left_out(job, group):
+    for typed in (f"{group}=null", f"~{group}"):
+        with pytest.raises(ConfigError, match=group):
+            job("task=vision_classify", typed)
+
+
+@pytest.mark.parametrize("group", ["task", "trainer", "data"])
+def test_an_experiment_cannot_empty_a_group(job, tmp_path, group):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "mine.yaml").write_text(
+        f"# @package _global_\ndefaults: [{{override /task: vision_classify}}]\n{group}: null\n"
+    )
+    with pytest.raises(ConfigError, match=f"'{group}' is no mapping"):
+        job("experiment=mine")
+
+
+@pytest.mark.parametrize("precision", ["16", "32", "bf16-mixed", "'64'", "null"])
+def test_the_precisions_of_lightning_are_taken(job, precision):
+    job("task=vision_classify", f"trainer.precision={precision}")

@@ -48,3 +48,70 @@ def test_values_that_a_sweeper_draws_are_not_counted(plan):
 def test_a_wrong_value_anywhere_is_found_before_the_first_trial(plan):
     with pytest.raises(ConfigError, match=r"optimizer.lr cannot be -1"):
         plan("-m", "task=vision_classify", "seed=1,2", "optimizer.lr=0.1,0.2,-1")
+
+
+def test_a_sweep_over_nothing_is_one_trial(plan):
+    made = plan("-m", "task=vision_classify")
+    assert (made.trials, made.swept) == (1, ())
+
+
+STORED = """# @package _global_
+defaults: [{override /task: vision_classify}]
+hydra:
+  mode: MULTIRUN
+  sweeper:
+    params:
+      optimizer.lr: 0.1,0.2
+      seed: range(3)
+      model.dropout: 0.3
+"""
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    """Write an experiment into the user's own folder."""
+
+    def write(name, text):
+        (tmp_path / "experiments").mkdir(exist_ok=True)
+        (tmp_path / "experiments" / f"{name}.yaml").write_text(text)
+
+    return write
+
+
+def test_a_sweep_that_a_file_stores_is_seen(plan, experiment):
+    experiment("stored", STORED)
+    made = plan("experiment=stored")
+    assert made.line.multirun
+    assert (made.trials, made.swept) == (6, ("optimizer.lr", "seed"))
+    config = made.first.config
+    assert (config.optimizer.lr, config.seed, config.model.dropout) == (0.1, 0, 0.3)
+
+
+def test_a_typed_value_wins_over_a_stored_one(plan, experiment):
+    experiment("stored", STORED)
+    made = plan("experiment=stored", "optimizer.lr=0.5")
+    assert (made.trials, made.swept, made.first.config.optimizer.lr) == (3, ("seed",), 0.5)
+
+
+def test_a_typed_mode_is_a_sweep(plan):
+    made = plan("task=vision_classify", "hydra.mode=MULTIRUN", "seed=1,2")
+    assert made.line.multirun
+    assert (made.trials, made.swept) == (2, ("seed",))
+
+
+def test_stored_params_are_nothing_to_a_single_run(plan, experiment):
+    experiment("stored", STORED.replace("MULTIRUN", "RUN"))
+    made = plan("experiment=stored")
+    assert (made.line.multirun, made.trials, made.swept) == (False, 1, ())
+
+
+def test_a_wrong_stored_value_is_found(plan, experiment):
+    experiment("stored", STORED.replace("0.1,0.2", "0.1,-1"))
+    with pytest.raises(ConfigError, match=r"optimizer.lr cannot be -1"):
+        plan("experiment=stored")
+
+
+def test_a_stored_sweep_cannot_trust_packages(plan, experiment):
+    experiment("stored", STORED.replace("seed: range(3)", "model._target_: mine.A,mine.B"))
+    with pytest.raises(ConfigError, match=r"params sets model\._target_"):
+        plan("experiment=stored")

@@ -16,6 +16,8 @@ class Outer:
     share: int | float = limited(min=0)
     mode: Literal["min", "max"] | None = None
     inner: Inner | None = None
+    batches: int | float | None = limited(min=0, max_fraction=1)
+    devices: Literal[-1] | int | str = limited(min=1)
     on: bool = False
 
 
@@ -46,6 +48,16 @@ def test_not_a_number_is_out_of_every_bound():
 
 def test_a_fraction_is_no_whole_number():
     assert keys({"steps": 1.5}) == ["steps"]
+
+
+def test_a_share_is_at_most_1_and_a_number_of_batches_is_not():
+    assert keys({"batches": 1.0}) == keys({"batches": 7}) == keys({"batches": None}) == []
+    assert keys({"batches": 1.5}) == keys({"batches": -1}) == keys({"batches": -0.1}) == ["batches"]
+
+
+def test_a_named_number_may_be_out_of_bounds():
+    assert keys({"devices": -1}) == keys({"devices": 2}) == keys({"devices": "auto"}) == []
+    assert keys({"devices": 0}) == keys({"devices": -2}) == ["devices"]
 
 
 def test_choices_hold():

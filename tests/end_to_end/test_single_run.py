@@ -89,7 +89,11 @@ def test_the_data_of_every_split_is_an_input_of_the_run(lab, digits_run):
     inputs = lab.mlflow_run(digits_run["run_id"]).inputs.dataset_inputs
     splits = {tag.value for found in inputs for tag in found.tags}
     assert {"train", "val", "test"} <= splits
-    assert {found.dataset.name for found in inputs} == {"vision_digits"}
+    assert {found.dataset.name for found in inputs} == {
+        "vision_digits train",
+        "vision_digits val",
+        "vision_digits test",
+    }
 
 
 def test_the_run_is_finished_and_its_metrics_are_in_mlflow(lab, digits_run):

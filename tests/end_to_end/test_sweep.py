@@ -8,6 +8,14 @@ from pathlib import Path
 
 import pytest
 
+OWN_CODE = Path(__file__).parents[1] / "sweep" / "own_code"
+SPECIAL = (
+    "task=custom",
+    f"paths.code={OWN_CODE}",
+    "data._target_=sweep_toys.LineData",
+    "tracking.system_metrics=false",
+    "tracking.log_model=false",
+)
 SWEEP = ("task.monitor=val/loss", "task.mode=min", "trainer.max_epochs=1")
 
 
@@ -261,3 +269,83 @@ def test_a_diverged_trial_is_never_the_best_one(lab, toys):
     words = ("module._target_=toys.Regression", "optimizer=sgd", "optimizer.lr=1e30,0.01")
     done = lab.labloom("run", "-m", *toys, *SWEEP, *words, "--json")
     assert done.last["chosen"][0]["trial"] == 1
+
+
+def statuses_of_newest_sweep(lab):
+    """The newest sweep, and the statuses of its trials by their numbers."""
+    parent = lab.store.find_run("last", kind="sweep")
+    trials = lab.store.children(parent.info.run_id)
+    return parent, {run.data.tags["labloom.trial"]: run.info.status for run in trials}
+
+
+def test_a_module_without_a_test_step_is_chosen_and_stays_finished(lab):
+    words = ("module._target_=sweep_toys.Untested", "module.start=0.0,1.0")
+    done = lab.labloom("run", "-m", *SPECIAL, *SWEEP, *words)
+    parent, statuses = statuses_of_newest_sweep(lab)
+    assert done.status == 0, done.err
+    assert statuses == {"0": "FINISHED", "1": "FINISHED"}
+    assert parent.info.status == "FINISHED"
+    assert "tested once" not in done.out
+
+
+def test_a_test_that_fails_is_told_and_its_trial_stays_finished(lab):
+    words = ("module._target_=sweep_toys.Tested", "module.start=0.0,1.0", "module.test_ends=broken")
+    done = lab.labloom("run", "-m", *SPECIAL, *SWEEP, *words)
+    parent, statuses = statuses_of_newest_sweep(lab)
+    assert done.status == 1
+    assert "the test of trial 1 failed: RuntimeError: no such colour" in done.err
+    assert "chosen   trial 1" in done.out
+    assert statuses == {"0": "FINISHED", "1": "FINISHED"}
+    assert parent.info.status == "FAILED"
+    assert "no such colour" in parent.data.tags["mlflow.note.content"]
+    assert {"trials.csv", "best-custom.txt"} <= lab.artifacts(parent.info.run_id)
+    assert len(lab.history(parent.info.run_id, "trial_objective")) == 2
+
+
+def test_ctrl_c_in_the_test_of_the_chosen_trial_leaves_what_the_search_found(lab):
+    words = ("module._target_=sweep_toys.Tested", "module.start=0.0,1.0")
+    done = lab.labloom("run", "-m", *SPECIAL, *SWEEP, *words, "module.test_ends=stopped")
+    parent, statuses = statuses_of_newest_sweep(lab)
+    assert done.status == 130
+    assert "chosen   trial 1" in done.out
+    assert statuses == {"0": "FINISHED", "1": "FINISHED"}
+    assert parent.info.status == "KILLED"
+    assert "2 of 2 trials finished" in parent.data.tags["mlflow.note.content"]
+
+
+def test_a_trial_that_leaves_by_sys_exit_does_not_end_the_sweep(lab):
+    words = ("module._target_=sweep_toys.Tested", "module.ends=exit,well")
+    done = lab.labloom("run", "-m", *SPECIAL, *SWEEP, *words)
+    _, statuses = statuses_of_newest_sweep(lab)
+    assert done.status == 1
+    assert statuses == {"0": "FAILED", "1": "FINISHED"}
+    assert "chosen   trial 1" in done.out
+
+
+def test_a_launcher_that_breaks_is_no_success(lab, toys):
+    words = ("module._target_=toys.Regression", "module.hidden=4,8")
+    with pytest.raises(RuntimeError, match="nowhere"):
+        lab.labloom("run", "-m", *toys, *SWEEP, *words, "hydra.launcher._target_=nowhere.Launcher")
+    parent, statuses = statuses_of_newest_sweep(lab)
+    assert parent.info.status == "FAILED"
+    assert statuses == {}
+
+
+def test_overrides_longer_than_a_tag_are_read_from_the_artifact(lab):
+    words = ("module._target_=sweep_toys.Tested", "module.start=0.0,1.0")
+    done = lab.labloom(
+        "run", "-m", *SPECIAL, *SWEEP, *words, f"+tracking.tags.long={'x' * 8500}", "--json"
+    )
+    assert done.status == 0, done.err
+    assert [row["module.start"] for row in done.last["trials"]] == ["1.0", "0.0"]
+    assert "x" * 8500 in done.last["chosen"][0]["command"]
+
+
+def test_a_secret_on_the_command_line_is_shown_nowhere_and_the_report_is_still_made(lab):
+    words = ("module._target_=sweep_toys.Tested", "module.start=0.0,1.0")
+    done = lab.labloom("run", "-m", *SPECIAL, *SWEEP, *words, "+tracking.tags.api_key=hunter2")
+    parent, statuses = statuses_of_newest_sweep(lab)
+    assert "was hidden when run" in done.err
+    assert statuses == {"0": "FINISHED", "1": "FINISHED"}
+    assert "'+tracking.tags.api_key=***'" in done.out
+    assert "hunter2" not in done.out + done.err + str(parent.data)

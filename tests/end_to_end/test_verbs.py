@@ -26,7 +26,7 @@ def evaluation(lab, digits_run):
 
 
 def test_show_prints_config_metrics_and_places(lab, digits_run):
-    done = lab.labloom("show", digits_run["run_id"])
+    done = lab.labloom("show", digits_run["run_id"], "--all")
     assert done.status == 0
     for text in ("FINISHED", "vision_classify", "optimizer.lr", "test/acc", "best checkpoint"):
         assert text in done.out
@@ -163,6 +163,12 @@ def test_a_run_without_checkpoint_is_told(lab, toys, verb):
     assert "has no best checkpoint" in done.err
 
 
+def test_show_prints_only_what_was_chosen_unless_all_is_asked_for(lab, digits_run):
+    done = lab.labloom("show", digits_run["run_id"])
+    assert "model      vision_" in done.out
+    assert "trainer.accelerator" not in done.out
+
+
 def test_evaluate_of_a_checkpoint_that_was_deleted_is_told(lab, toys):
     words = ("module._target_=toys.Regression", "debug=fast")
     run = lab.run(*toys, *words)
@@ -170,7 +176,7 @@ def test_evaluate_of_a_checkpoint_that_was_deleted_is_told(lab, toys):
     checkpoint.unlink()
     done = lab.labloom("evaluate", run["run_id"])
     assert done.status == 1
-    assert "there is no checkpoint" in done.err
+    assert "is gone, and no model was recorded" in done.err
     assert "Traceback" not in done.err
 
 

@@ -27,6 +27,18 @@ def test_events_are_read_back_in_order(tmp_path):
     ]
 
 
+def test_values_of_a_step_are_read_back_exactly(tmp_path):
+    journal = Journal(tmp_path, "r1")
+    values = {'100 % "sure"': 0.1 + 0.2, "b": 1e-300, "c": -3.0}
+    journal.append_metrics(1234, 5, values)
+    journal.append_metrics(1235, 6, {"b": float("-inf"), "c": 1.0})
+
+    assert events(journal.path)[1:] == [
+        {"t": 1234, "s": 5, "m": values},
+        {"t": 1235, "s": 6, "m": {"b": float("-inf"), "c": 1.0}},
+    ]
+
+
 def test_line_that_a_kill_tore_is_left_out(tmp_path):
     Journal(tmp_path, "r1").append({"s": 1})
     with (tmp_path / JOURNAL_NAME).open("a") as file:

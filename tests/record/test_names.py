@@ -18,20 +18,20 @@ def test_name_that_mlflow_refuses_is_replaced(name, valid):
 def test_two_names_never_become_one():
     names = Names()
 
-    assert len({names("acc@5"), names("acc#5"), names("acc_5")}) == 3
+    assert len({names["acc@5"], names["acc#5"], names["acc_5"]}) == 3
 
 
 def test_name_keeps_its_valid_form():
     names = Names()
 
-    assert names("acc@5") == names("acc@5")
+    assert names["acc@5"] == names["acc@5"]
 
 
 def test_long_names_stay_apart():
     names = Names()
 
-    assert names("a" * 300 + "x") != names("a" * 300 + "y")
-    assert len(names("a" * 300 + "x")) == 250
+    assert names["a" * 300 + "x"] != names["a" * 300 + "y"]
+    assert len(names["a" * 300 + "x"]) == 250
 
 
 def test_long_text_is_cut_visibly():

@@ -155,6 +155,7 @@ def test_server_that_dies_during_a_run_does_not_stop_it(make_job, folder, caplog
             "mlflow",
             "server",
             *("--backend-store-uri", f"sqlite:///{folder}/mlflow.db"),
+            *("--default-artifact-root", f"{folder}/mlruns", "--no-serve-artifacts"),
             *("--port", str(port), "--workers", "1"),
         ],
         env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},

@@ -1,20 +1,30 @@
-from labloom.sweep.report import best_so_far, history_figure, note, table_rows
+import pytest
+
+from labloom.sweep.report import (
+    best_so_far,
+    confirmation_in_words,
+    history_figure,
+    note,
+    rerun_command,
+    table_rows,
+)
 from labloom.sweep.result import Confirmation, SweepResult
 from labloom.sweep.trials import TrialResult, best_trials, ranked
 
 
-def trial(number, objective, *, mode="max", status="FINISHED", task="a_task", **more):
+def trial(
+    number, objective, *, mode="max", status="FINISHED", task="a_task", monitor="val/acc", **more
+):
     return TrialResult(
         number=number,
         run_id=f"run{number}",
         status=status,
         task=task,
-        monitor="val/acc",
+        monitor=monitor,
         mode=mode,
         objective=objective,
         swept={"optimizer.lr": str(number)},
-        overrides=["task=a_task", f"optimizer.lr={number}"],
-        **more,
+        **{"overrides": ["task=a_task", f"optimizer.lr={number}"], **more},
     )
 
 
@@ -89,3 +99,55 @@ def test_the_figure_shows_every_scored_trial():
     figure = history_figure([trial(0, 0.5), trial(1, None), trial(2, 0.7)])
     points, _ = figure.axes[0].get_lines()
     assert list(points.get_xdata()) == [0, 2]
+
+
+def test_a_trial_without_monitor_has_the_columns_of_the_others():
+    failed = trial(0, None, mode=None, monitor=None, status="FAILED", error="never opened")
+    trials = [failed, trial(1, 0.5)]
+    rows = table_rows(result(trials))
+    assert [list(row) for row in rows] == [list(rows[0])] * 2
+    assert [row["val/acc"] for row in rows] == [0.5, None]
+    assert "val/acc" in note(result(trials))
+
+
+def test_trials_of_different_monitors_share_one_column():
+    trials = [trial(0, 0.5), trial(1, 0.1, task="other", monitor="val/loss", mode="min")]
+    assert sorted(row["objective"] for row in table_rows(result(trials))) == [0.1, 0.5]
+    assert "objective" in note(result(trials))
+    assert history_figure(trials).axes[0].get_ylabel() == "objective"
+
+
+def test_objectives_of_different_kinds_have_no_common_best():
+    trials = [trial(0, 0.5), trial(1, 0.1, task="other", monitor="val/loss", mode="min")]
+    assert best_so_far(trials) == [None, None]
+
+
+def test_the_command_to_run_a_trial_again_hides_secrets_and_names_the_config_folder():
+    one = trial(0, 0.5, overrides=["task=a_task", "data.password=hunter2"], config_dir="/own")
+    assert rerun_command(one) == "labloom run --config-dir /own task=a_task 'data.password=***'"
+
+
+def test_a_confirmation_is_told_in_two_lines_that_fit_a_terminal():
+    runs = [trial(i, 0.9, metrics={"test/acc": 0.98 + i / 1000}) for i in range(5)]
+    confirmation = Confirmation(
+        override="data.split_seed=0,1,2,3,4", trials=runs, metric="test/acc"
+    )
+    first, second = confirmation_in_words(confirmation).splitlines()
+    assert first == "test/acc 0.9820 +- 0.0016 over 5 runs (0.9800 to 0.9840)"
+    assert second == "data.split_seed=0,1,2,3,4; mean and standard deviation"
+
+
+def test_problems_make_a_sweep_fail_and_stand_in_its_note():
+    broken = result([trial(0, 0.5)], problems=["the test of trial 0 failed: no luck"])
+    assert not broken.succeeded
+    assert "Problem: the test of trial 0 failed: no luck" in note(broken)
+
+
+@pytest.mark.parametrize("status", ["FAILED", "KILLED", "RUNNING"])
+def test_a_confirmation_with_a_trial_that_did_not_finish_is_no_success(status):
+    again = Confirmation(
+        override="seed=0", trials=[trial(0, None, status=status)], metric="test/acc"
+    )
+    found = result([trial(0, 0.5)], confirmation=again)
+    assert not found.succeeded
+    assert len(found.all_trials) == 2

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytorch_lightning import LightningDataModule, Trainer
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+from pytorch_lightning.utilities.model_helpers import is_overridden
 
 from labloom.build.parts import ask_plugin, read_spec
 from labloom.build.targets import TargetRules, instantiate, plain
@@ -51,3 +52,8 @@ def build_tester(job: Job, run: RunRecord | None) -> Trainer:
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+
+
+def is_testable(module: LightningModule, datamodule: LightningDataModule) -> bool:
+    """Whether both have a test stage."""
+    return is_overridden("test_step", module) and is_overridden("test_dataloader", datamodule)

@@ -7,6 +7,7 @@ in the model and the module, so that no YAML repeats them.
 
 from __future__ import annotations
 
+import dis
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import FunctionType
@@ -153,8 +154,13 @@ def declares_spec(datamodule_class: type) -> bool:
         return True
     classes = datamodule_class.__mro__[: datamodule_class.__mro__.index(LightningDataModule)]
     methods = [value for cls in classes for value in vars(cls).values()]
+    return any(_assigns_spec(method) for method in methods if isinstance(method, FunctionType))
+
+
+def _assigns_spec(method: FunctionType) -> bool:
+    """Whether ``something.spec = ...`` stands in a method, as in ``self.spec = {...}``."""
     return any(
-        "spec" in method.__code__.co_names for method in methods if isinstance(method, FunctionType)
+        i.opname == "STORE_ATTR" and i.argval == "spec" for i in dis.get_instructions(method)
     )
 
 

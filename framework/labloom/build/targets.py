@@ -193,6 +193,12 @@ def _import_longest(target: str, key: str) -> tuple[ModuleType, list[str]]:
 
 
 def _broken_import(target: str, module: str, key: str, error: Exception) -> LabloomError:
+    if isinstance(error, ModuleNotFoundError) and error.name == "lightning":
+        return ConfigError(
+            f"{key}: {module} imports the package 'lightning', which is not installed",
+            expected="pytorch_lightning, the same code under its other name; the two do not mix",
+            fix="import pytorch_lightning as L",
+        )
     return LabloomError(
         f"{key}: importing {module} failed",
         got=f"{type(error).__name__}: {error}",

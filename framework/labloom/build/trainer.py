@@ -149,7 +149,7 @@ def _checkpoints(job: Job) -> list[Callback]:
 
 def _early_stopping(job: Job) -> Callback | None:
     settings, task = job.config.callbacks.get("early_stopping"), job.config.task
-    if not settings:
+    if settings is None:
         return None
     if task.monitor is None:
         raise ConfigError(
@@ -166,8 +166,6 @@ def _early_stopping(job: Job) -> Callback | None:
 
 def _progress(job: Job) -> Callback | None:
     choice = job.config.callbacks.progress
-    if job.config.trainer.get("enable_progress_bar"):  # Lightning's own was asked for
-        return None
     if job.trial is not None and choice == "auto":  # a sweep prints one line a trial
         return None
     return make_progress(choice, job.config.task.monitor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -29,7 +30,7 @@ EXAMPLES = """\b
 Examples
   labloom list
   labloom run task=vision_classify
-  labloom run -m task=vision_classify model=vision_mlp,vision_cnn optimizer.lr=1e-3,1e-2
+  labloom run -m task=vision_classify model=vision_mlp,vision_cnn
   labloom run resume=RUN_ID trainer.max_epochs=40
   labloom ui
   labloom show last
@@ -87,6 +88,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def _status_of(words: list[str]) -> int:
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # ours is enough
     try:
         with stop_on_signals():
             status = labloom.main(words, prog_name="labloom", standalone_mode=False)

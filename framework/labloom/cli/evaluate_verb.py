@@ -15,8 +15,8 @@ from labloom.errors import ConfigError
 EXAMPLES = """\b
 Examples
   labloom evaluate last
-  labloom evaluate 3f2a91 data.root=other/photos
-  labloom evaluate 3f2a91 data.split_seed=1 --json
+  labloom evaluate 3f2a91 data.folder=other/photos
+  labloom evaluate 3f2a91 --json
 """
 
 
@@ -36,20 +36,30 @@ def command(run: str, overrides: tuple[str, ...], uri: str | None, as_json: bool
         raise ConfigError("labloom evaluate takes overrides only", fix="labloom evaluate --help")
     from labloom.evaluate import test_checkpoint
     from labloom.record import open_existing_store, open_run
-    from labloom.recorded import best_checkpoint_of, find_training_run, job_of
+    from labloom.record.masking import mask_command
+    from labloom.recorded import checkpoint_of, find_training_run, job_of
 
     store = open_existing_store(uri)
     found = find_training_run(store, run)
-    checkpoint = best_checkpoint_of(found)
+    checkpoint = checkpoint_of(store, found)
     moment = time.strftime("%Y-%m-%d_%H-%M-%S")
     folder = Path(found.data.tags["labloom.output_dir"]) / "evaluations" / moment
     job = job_of(store, found, line.overrides, folder)
     folder.mkdir(parents=True, exist_ok=True)
     with open_run(job, store, kind="evaluation") as record:
-        record.set_tags({"labloom.evaluates": found.info.run_id, "labloom.checkpoint": checkpoint})
+        command_line = ["labloom", "evaluate", found.info.run_id[:SHORT_ID], *line.overrides]
+        record.set_tags(
+            {
+                "labloom.evaluates": found.info.run_id,
+                "labloom.checkpoint": str(checkpoint),
+                "labloom.command": mask_command(command_line),
+            }
+        )
         metrics = test_checkpoint(job, checkpoint, record)
     if as_json:
         print_json({"run_id": record.id, "evaluates": found.info.run_id, "metrics": metrics})
         return
-    print_table(f"Test of {shown_path(checkpoint)}", ("metric", "value"), sorted(metrics.items()))
+    print_table(
+        f"Test of {shown_path(str(checkpoint))}", ("metric", "value"), sorted(metrics.items())
+    )
     say(f"run     {record.id[:SHORT_ID]}   labloom show {record.id[:SHORT_ID]}")

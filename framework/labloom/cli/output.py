@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+import labloom
 
 
 def complain(text: str) -> None:
@@ -13,6 +18,23 @@ def complain(text: str) -> None:
     first, _, rest = text.partition("\n")
     label, end = ("\033[1;31merror:\033[0m", "") if sys.stderr.isatty() else ("error:", "")
     print(f"{label} {first}{end}", *([rest] if rest else []), sep="\n", file=sys.stderr)
+
+
+def print_own_frames(error: BaseException) -> None:
+    """Print the traceback of an error in the user's code, without the frames of libraries.
+
+    Everything stands in the run's log. If no frame is the user's, all of them are printed.
+    """
+    whole = traceback.TracebackException.from_exception(error)
+    own = [frame for frame in whole.stack if not _is_library(frame.filename)]
+    if own:
+        whole.stack = traceback.StackSummary.from_list(own)
+    sys.stderr.writelines(whole.format(chain=not own))
+
+
+def _is_library(filename: str) -> bool:
+    folders = (str(Path(labloom.__file__).parent), "site-packages", "<frozen", sys.prefix)
+    return any(folder in filename for folder in folders) or filename.endswith("/bin/labloom")
 
 
 def say(text: str = "") -> None:
@@ -80,7 +102,7 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(entry) for entry in value]
-    if isinstance(value, float) and value != value:  # NaN is not JSON
+    if isinstance(value, float) and not math.isfinite(value):  # JSON has no NaN and no infinity
         return None
     if value is None or isinstance(value, (bool, int, float, str)):
         return value

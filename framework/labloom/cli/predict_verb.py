@@ -48,24 +48,23 @@ def command(run: str, inputs: tuple[str, ...], uri: str | None, as_json: bool) -
         for row in rows:
             print_json(row)
         return
-    columns = [name for name, value in rows[0].items() if not isinstance(value, dict | list)]
+    columns = [name for name, value in rows[0].items() if not isinstance(value, dict)]
     print_table(
         f"Answers of {found.info.run_name}", columns, [[r[name] for name in columns] for r in rows]
     )
 
 
 def _recorded_module(store: Store, run: Run) -> LightningModule:
-    """The run's best checkpoint, from its folder or, where that is gone, from MLflow."""
+    """The module of the run's best checkpoint; the run's own code is put on Python's path."""
     from labloom.build.checkpoints import load_module
-    from labloom.record.model import fetch_checkpoint
-    from labloom.recorded import best_checkpoint_of, job_of
-    from labloom.run import find_own_code
+    from labloom.compose.arguments import parse_overrides, trusted_packages
+    from labloom.record import shown_overrides
+    from labloom.recorded import checkpoint_of, recorded_config
+    from labloom.run import put_on_path
 
-    local = Path(best_checkpoint_of(run))
-    checkpoint = local if local.exists() else fetch_checkpoint(store, run)
-    job = job_of(store, run)
-    find_own_code(job)
-    return load_module(checkpoint, job.trusted_packages)
+    put_on_path(recorded_config(store, run)["paths"]["code"])
+    typed = parse_overrides(shown_overrides(store.client, run))
+    return load_module(checkpoint_of(store, run), trusted_packages(typed))
 
 
 def _raw_inputs(module: LightningModule, inputs: tuple[str, ...]) -> list[Any]:
@@ -73,6 +72,9 @@ def _raw_inputs(module: LightningModule, inputs: tuple[str, ...]) -> list[Any]:
         return list(inputs)
     import numpy as np
 
+    missing = [path for path in inputs if not Path(path).is_file()]
+    if missing:
+        raise DataError(f"there is no file {missing[0]}")
     try:
         return [np.load(path, allow_pickle=False) for path in inputs]
     except (OSError, ValueError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,14 +11,14 @@ import click
 from omegaconf import DictConfig
 
 from labloom.cli.completing import complete_override
-from labloom.cli.output import complain, print_json, say
+from labloom.cli.output import complain, print_json, print_own_frames, say
 from labloom.cli.run_help import print_help
-from labloom.cli.summary import outcome_as_json, print_outcome
+from labloom.cli.summary import outcome_as_json, print_outcome, print_unfinished
 from labloom.compose.arguments import CommandLine, free_custom_nodes, parse
-from labloom.compose.composing import compose_config, hydra_ready
+from labloom.compose.composing import hydra_ready
 from labloom.compose.jobs import make_job
 from labloom.compose.launching import launch
-from labloom.compose.plan import Plan, check_plan
+from labloom.compose.plan import Plan, check_plan, check_shown
 from labloom.errors import ConfigError, ExitStatus, LabloomError
 from labloom.hookspecs import Outcome
 
@@ -45,7 +44,7 @@ def command(words: tuple[str, ...]) -> int:
 
         line = resumed(line)
     plan = _checked(line)
-    if line.multirun:
+    if plan.line.multirun:
         from labloom.cli.sweep_report import run_and_report
 
         return run_and_report(plan)
@@ -55,9 +54,9 @@ def command(words: tuple[str, ...]) -> int:
 def _show(line: CommandLine) -> int:
     """Let Hydra print what was asked for; mistakes are told as for a run."""
     line = replace(line, overrides=free_custom_nodes(line.overrides))
-    if "--cfg" in line.flags and not line.own_primary_config:
+    if "--cfg" in line.flags:
         with hydra_ready(line.config_dir):
-            compose_config(line.overrides)
+            check_shown(line)
     launch(line, on_job=make_job_and_run)
     return ExitStatus.DONE
 
@@ -78,7 +77,7 @@ def _run_once(plan: Plan) -> int:
     except LabloomError:
         raise
     except Exception as error:  # noqa: BLE001 - user code failed; they need the whole trace
-        traceback.print_exception(error)
+        print_own_frames(error)
         complain(f"the run failed: {type(error).__name__}: {error}")
         return ExitStatus.FAILED
     finally:
@@ -94,6 +93,8 @@ def _print(outcomes: list[Outcome], as_json: bool) -> None:
             print_json(outcome_as_json(outcome))
         elif outcome.status == "FINISHED":
             print_outcome(outcome)
+        else:
+            print_unfinished(outcome)
 
 
 def make_job_and_run(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -35,8 +37,9 @@ Examples
 @click.argument("run")
 @click.argument("other", required=False)
 @click.option("--uri", help="MLflow store; default: MLFLOW_TRACKING_URI, else ./mlflow.db.")
+@click.option("--all", "everything", is_flag=True, help="The whole config, defaults too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def command(run: str, other: str | None, uri: str | None, as_json: bool) -> None:
+def command(run: str, other: str | None, uri: str | None, everything: bool, as_json: bool) -> None:
     """A run's config, metrics and folders; with two runs, what differs.
 
     RUN is a run id, its first characters, a run's name, or 'last'.
@@ -47,7 +50,7 @@ def command(run: str, other: str | None, uri: str | None, as_json: bool) -> None
     first = store.find_run(run)
     if other is None:
         facts = describe(store, first)
-        print_json(facts) if as_json else _print_run(facts)
+        print_json(facts) if as_json else _print_run(facts, everything)
         return
     second = store.find_run(other)
     difference = differences(first, second)
@@ -71,6 +74,9 @@ def describe(store: Store, run: Run) -> dict[str, Any]:
         "error": tags.get("labloom.error"),
         "seconds": (info.end_time - info.start_time) / 1000 if info.end_time else None,
         "command": _command(tags),
+        "evaluates": tags.get("labloom.evaluates"),
+        "note": tags.get("mlflow.note.content"),
+        "chosen": _chosen(tags, run.data.params),
         "objective": run.data.metrics.get("objective"),
         "objective_name": tags.get("labloom.objective.name"),
         "metrics": {k: v for k, v in sorted(run.data.metrics.items()) if not _is_system(k)},
@@ -109,23 +115,44 @@ def _is_system(metric: str) -> bool:
 
 
 def _command(tags: dict[str, str]) -> str | None:
-    import json
-    import shlex
-
     if "labloom.command" in tags:
         return tags["labloom.command"]
     if "labloom.overrides" not in tags:
         return None
-    return shlex.join(["labloom", "run", *json.loads(tags["labloom.overrides"])])
+    folder = tags.get("labloom.config_dir")
+    words = [*(["--config-dir", folder] if folder else []), *_overrides(tags)]
+    return shlex.join(["labloom", "run", *words])
 
 
-def _print_run(facts: dict[str, Any]) -> None:
+def _overrides(tags: dict[str, str]) -> list[str]:
+    try:
+        return json.loads(tags.get("labloom.overrides", "[]"))
+    except ValueError:  # cut, because it was longer than a tag may be; overrides.txt has them
+        return []
+
+
+def _chosen(tags: dict[str, str], params: dict[str, str]) -> dict[str, str]:
+    """The options that make the run, and the values that were typed."""
+    groups = ("task", "experiment", "model", "data", "optimizer", "scheduler", "debug")
+    shown = {group: params[group] for group in groups if group in params}
+    typed = [text.lstrip("+").partition("=") for text in _overrides(tags)]
+    return shown | {key: value for key, _, value in typed if key not in shown}
+
+
+def _print_run(facts: dict[str, Any], everything: bool) -> None:
+    optional = {
+        "tests": facts["evaluates"],
+        "error": facts["error"],
+        "go on": f"labloom run resume={facts['run_id'][:8]}"
+        if facts["kind"] == "run" and facts["status"] in ("FAILED", "KILLED", "LOST")
+        else None,
+    }
     print_facts(
         {
             "run": f"{facts['run_id']}  {facts['name']}",
             "task": facts["task"],
             "status": facts["status"],
-            **({"error": facts["error"]} if facts["error"] else {}),
+            **{name: value for name, value in optional.items() if value is not None},
             "time": None if facts["seconds"] is None else f"{facts['seconds']:.1f} s",
             "objective": _objective(facts),
             "command": facts["command"],
@@ -136,9 +163,17 @@ def _print_run(facts: dict[str, Any]) -> None:
         }
     )
     say()
+    if facts["kind"] == "sweep":
+        say(facts["note"] or "")
+        return
     print_table("Metrics, last values", ("metric", "value"), list(facts["metrics"].items()))
     say()
-    print_table("Config", ("key", "value"), list(facts["params"].items()))
+    config = facts["params"] if everything else facts["chosen"]
+    print_table(
+        "Config" if everything else "Config (--all: the whole)",
+        ("key", "value"),
+        list(config.items()),
+    )
 
 
 def _objective(facts: dict[str, Any]) -> str | None:

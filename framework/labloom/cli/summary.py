@@ -21,9 +21,19 @@ def print_outcome(outcome: Outcome) -> None:
         if values:
             say(f"{stage:<8}{in_words(values)}")
     if outcome.objective is not None:
-        say(f"best    {outcome.objective:.4f} in validation ({shown_path(outcome.checkpoint)})")
+        say(f"best    {outcome.objective:.4f} in validation")
     say(f"run     {outcome.run_id[:SHORT_ID]}   labloom show {outcome.run_id[:SHORT_ID]}")
     say(f"folder  {shown_path(outcome.output_dir)}")
+
+
+def print_unfinished(outcome: Outcome) -> None:
+    """Print where a run that failed or was stopped is, and how it goes on."""
+    run = outcome.run_id[:SHORT_ID]
+    say()
+    say(f"run     {run} {outcome.status}   labloom show {run}")
+    say(f"folder  {shown_path(outcome.output_dir)}   (run.log has everything)")
+    if outcome.status == "KILLED":
+        say(f"go on   labloom run resume={run}")
 
 
 def outcome_as_json(outcome: Outcome) -> dict[str, Any]:

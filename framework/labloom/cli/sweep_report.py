@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def run_and_report(plan: Plan) -> int:
-    """Run the sweep of ``plan``; exit status 1 when a trial failed.
+    """Run the sweep of ``plan``; exit status 1 when a trial or anything else failed.
 
     Raises:
         ConfigError: a class or an argument in the config is wrong.
@@ -31,12 +32,13 @@ def run_and_report(plan: Plan) -> int:
     say("loading torch, Lightning and MLflow ...")
     from labloom.sweep.controller import run_sweep
 
-    result = run_sweep(plan, _TrialRunner(plan.trials))
+    tell_search = None if plan.line.json else print_search
+    result = run_sweep(plan, _TrialRunner(plan.trials), tell_search)
     if plan.line.json:
         print_json(result_as_json(result))
     else:
-        print_result(result)
-    return ExitStatus.FAILED if result.failed else ExitStatus.DONE
+        print_finals(result)
+    return ExitStatus.DONE if result.succeeded else ExitStatus.FAILED
 
 
 class _TrialRunner:
@@ -46,8 +48,10 @@ class _TrialRunner:
         self._total = trials
 
     def __call__(self, composed: DictConfig) -> Outcome:
+        from labloom.record import status_of
         from labloom.run import run
         from labloom.sweep.context import current_trial
+        from labloom.sweep.trial_runs import one_line
 
         trial = current_trial(composed)
         assert trial is not None
@@ -57,9 +61,9 @@ class _TrialRunner:
         job = make_job(composed, output_dir=Path(composed.hydra.runtime.output_dir), trial=trial)
         try:
             outcome = run(job)
-        except Exception as error:
-            first = (str(error).splitlines() or [""])[0]
-            say(f"{label}  FAILED  {words}  {type(error).__name__}: {first}")
+        except (Exception, SystemExit) as error:
+            if status_of(error) == "FAILED":
+                say(f"{label}  FAILED  {words}  {one_line(error)}")
             raise
         seconds = time.perf_counter() - started
         score = _score(job.config.task.monitor, outcome, trial.purpose)
@@ -83,36 +87,56 @@ def _score(monitor: str | None, outcome: Outcome, purpose: str) -> str:
     return f"{monitor} {outcome.objective:.4f}"
 
 
-def print_result(result: SweepResult) -> None:
-    """Print the table of trials, the chosen trial with its command, and where to look."""
-    from labloom.sweep.report import confirmation_in_words, rerun_command, table_rows
+def print_search(result: SweepResult) -> None:
+    """Print the table of trials, best first, and each chosen trial with its command."""
+    from labloom.sweep.report import rerun_command, shown_columns, table_rows
 
     rows = table_rows(result)
-    hidden = ("run", "error")
-    columns = [name for name in (rows[0] if rows else {}) if name not in hidden]
+    columns = shown_columns(rows)
     say()
     print_table(
         f"{result.name}: {len(result.trials)} trials, best first",
         columns,
         [[row.get(name) for name in columns] for row in rows],
     )
-    if result.failed:
-        say()
-        print_table("Failed", ("trial", "run", "why"), [_failure(trial) for trial in result.failed])
+    _print_failed(result.trials)
     for chosen in result.chosen:
         say()
         say(f"chosen   trial {chosen.number}, {chosen.monitor} {chosen.objective:.4f}")
+        say(f"again    {rerun_command(chosen)}")
+
+
+def print_finals(result: SweepResult) -> None:
+    """Print tests, confirmation and what failed since ``print_search``, and where to look."""
+    from labloom.sweep.report import confirmation_in_words
+
+    if result.confirmation:
+        say()  # its trials have printed a line each
+    for chosen in result.chosen:
         tested = result.tested.get(chosen.run_id, {})
         if tested:
-            say(f"test     {in_words(tested)}   (tested once, here)")
-        say(f"again    {rerun_command(chosen)}")
+            of_which = f"trial {chosen.number}: " if len(result.chosen) > 1 else ""
+            say(f"test     {of_which}{in_words(tested)}   (tested once, here)")
     if result.confirmation and result.confirmation.values:
-        say(f"confirm  {confirmation_in_words(result.confirmation)}")
+        first, second = confirmation_in_words(result.confirmation).splitlines()
+        say(f"confirm  {first}")
+        say(f"         {second}")
+    if result.confirmation:
+        _print_failed(result.confirmation.trials)
     say()
     say(f"folder   {shown_path(result.output_dir)}")
     say("look     labloom ui")
     if result.failed:
-        complain(f"{len(result.failed)} of {len(result.trials)} trials did not finish")
+        complain(f"{len(result.failed)} of {len(result.all_trials)} trials did not finish")
+    for problem in result.problems:
+        complain(problem)
+
+
+def _print_failed(trials: Sequence[TrialResult]) -> None:
+    failed = [_failure(trial) for trial in trials if not trial.finished]
+    if failed:
+        say()
+        print_table("Failed", ("trial", "run", "why"), failed)
 
 
 def _failure(trial: TrialResult) -> tuple[int, str | None, str]:
@@ -127,8 +151,9 @@ def result_as_json(result: SweepResult) -> dict[str, Any]:
     confirmed = result.confirmation
     return {
         "run_id": result.run_id,
-        "status": "FAILED" if result.failed else "FINISHED",
+        "status": "FINISHED" if result.succeeded else "FAILED",
         "output_dir": result.output_dir,
+        "problems": list(result.problems),
         "trials": table_rows(result),
         "chosen": [
             {

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
+from labloom.compose.experiments import find_experiment
 from labloom.errors import ConfigError, nearest
 
 # Hydra's flags. Its parser refuses flags behind overrides; we move them forward.
 VALUED_FLAGS = {
     "--cfg": ("job", "hydra", "all"),
     "--package": (),
-    "--config-path": (),
-    "--config-name": (),
     "--config-dir": (),
-    "--experimental-rerun": (),
+}
+# Flags of Hydra that would run another config than the one that was validated.
+REFUSED_FLAGS = {
+    "--config-path": "--config-dir FOLDER   (adds a folder of option files)",
+    "--config-name": "write an experiment and choose it: experiment=NAME",
+    "--experimental-rerun": "labloom run resume=RUN   (labloom show RUN has the command of a run)",
 }
 INFO_TOPICS = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 PLAIN_FLAGS = [
@@ -77,12 +82,6 @@ class CommandLine:
         """Whether Hydra only prints something and nothing is run."""
         return any(flag.partition("=")[0] in SHOWING_FLAGS for flag in self.flags)
 
-    @property
-    def own_primary_config(self) -> bool:
-        """Whether the user brought another primary config than labloom's."""
-        own = {"--config-path", "--config-name", "--experimental-rerun"}
-        return any(flag.partition("=")[0] in own for flag in self.flags)
-
 
 @dataclass
 class _Words:
@@ -95,7 +94,8 @@ def parse(words: Sequence[str]) -> CommandLine:
     """Sort ``words`` into a CommandLine.
 
     Raises:
-        ConfigError: a flag lacks its value, or a word is neither flag nor override.
+        ConfigError: a flag lacks its value or is not for labloom, or a word is neither flag nor
+            override.
     """
     sorted_words = _Words()
     remaining = iter(words)
@@ -131,9 +131,12 @@ def parse_overrides(overrides: Iterable[str]) -> list[Override]:
 
 
 def free_custom_nodes(overrides: Iterable[str]) -> tuple[str, ...]:
-    """Let ``task=custom`` accept ``module.hidden=64`` without a ``+``."""
+    """Let ``task=custom`` accept ``module.hidden=64`` without a ``+``.
+
+    The task is the typed one, or the one that the typed experiment chooses.
+    """
     texts = tuple(overrides)
-    if "task=custom" not in texts:
+    if _task_of(texts) != "custom":
         return texts
     return tuple(f"++{text}" if text.startswith(FREE_NODES) else text for text in texts)
 
@@ -143,11 +146,40 @@ def trusted_packages(overrides: Iterable[Override]) -> tuple[str, ...]:
     trusted: list[str] = []
     for override in overrides:
         key, value = override.key_or_group, override.value()
-        if key.endswith("._target_") and isinstance(value, str):
-            trusted.append(value.partition(".")[0])
-        elif key == "targets":
+        if key == "targets":
             trusted += [str(entry) for entry in (value if isinstance(value, list) else [value])]
+        else:
+            paths = _targets_in({key.rpartition(".")[2]: value})
+            trusted += [path.partition(".")[0] for path in paths]
     return tuple(dict.fromkeys(trusted))
+
+
+def quoted(key: str, text: str) -> str:
+    """The override that sets ``key`` to exactly ``text``, whatever characters it holds.
+
+    An interpolation (``${...}``) in ``text`` stays one.
+    """
+    return f"{key}={QuotedString(text=text, quote=Quote.single).with_quotes()}"
+
+
+def _task_of(texts: Sequence[str]) -> str | None:
+    chosen = dict(text.split("=", 1) for text in texts if text.startswith(("task=", "experiment=")))
+    if "task" in chosen or "experiment" not in chosen:
+        return chosen.get("task")
+    experiment = find_experiment(chosen["experiment"])
+    return experiment.task if experiment is not None else None
+
+
+def _targets_in(value: Any) -> Iterator[str]:
+    """Every ``_target_`` in a typed value, however deep."""
+    if isinstance(value, Mapping):
+        for key, entry in value.items():
+            if str(key) == "_target_" and isinstance(entry, str):
+                yield entry
+            yield from _targets_in(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from _targets_in(entry)
 
 
 def _sort(word: str, remaining: Iterator[str], into: _Words) -> None:
@@ -175,6 +207,10 @@ def _sort_flag(word: str, remaining: Iterator[str], into: _Words) -> None:
     if flag in PLAIN_FLAGS:
         into.flags.append(f"{flag}={value}" if value else flag)
         return
+    if flag in REFUSED_FLAGS:
+        raise ConfigError(
+            f"{flag} is not for labloom, which has one primary config", fix=REFUSED_FLAGS[flag]
+        )
     if flag not in VALUED_FLAGS:
         near = nearest(flag, [*PLAIN_FLAGS, *VALUED_FLAGS, "--json"])
         raise ConfigError(

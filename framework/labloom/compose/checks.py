@@ -11,8 +11,8 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from labloom.compose.arguments import trusted_packages
-from labloom.compose.explain import conflict, dotted_keys, unknown_key
-from labloom.compose.schema import SCHEDULERS, schema_of
+from labloom.compose.explain import conflict, dotted_keys, group_options, typed_key, unknown_key
+from labloom.compose.schema import GRADIENT_DESCENT, SCHEDULERS, schema_of
 from labloom.compose.typed import Problem, known_keys, problems_in, unknown_keys
 from labloom.errors import ConfigError, listing, nearest
 
@@ -32,6 +32,28 @@ PLUGIN_NODES = ("module", "model", "data")
 OVERLAYS = ("experiment", "debug")
 
 
+class MissingValueError(ConfigError):
+    """Keys of the composed config are ``???``; everything else about it is right."""
+
+
+def check_groups(config: DictConfig, groups: Sequence[str] = CORE_GROUPS) -> None:
+    """Refuse a config that lacks one of ``groups``, or has something else in its place.
+
+    Raises:
+        ConfigError: names the group and how to choose one of its options.
+    """
+    for group in groups:
+        if OmegaConf.is_dict(OmegaConf.select(config, group)):
+            continue
+        options = group_options(group)
+        raise ConfigError(
+            f"'{group}' is not there" if group not in config else f"'{group}' is no mapping",
+            expected=f"{group}=... with one of {listing(options)}" if options else "a mapping",
+            got=f"{group}={config[group]}" if group in config else None,
+            fix=f"{group}={options[0]}" if options else f"{group}._target_=package.Class",
+        )
+
+
 def check_config(config: DictConfig, choices: Mapping[str, Any], typed: Sequence[Override]) -> None:
     """Refuse a config with a wrong key, type or range, a missing value, or a contradiction.
 
@@ -41,16 +63,17 @@ def check_config(config: DictConfig, choices: Mapping[str, Any], typed: Sequence
         typed: the overrides that the user typed.
 
     Raises:
+        MissingValueError: nothing is wrong but that values are missing.
         ConfigError: names the key, what was expected and what came.
     """
     _refuse_targets_from_yaml(config, typed)
     _refuse_contradictions(config, typed)
-    _refuse_missing(config, choices)
-    values = OmegaConf.to_container(config)
-    assert isinstance(values, dict)
+    check_groups(config, ("module", "data"))
+    values = _without_missing(config)
     problems = _unknown_core_keys(values) + _core_problems(values)
     problems += _plugin_problems(config, choices, typed)
     _raise_first(problems, typed)
+    _refuse_missing(config, choices)
 
 
 def _refuse_targets_from_yaml(config: DictConfig, typed: Sequence[Override]) -> None:
@@ -66,10 +89,10 @@ def _refuse_targets_from_yaml(config: DictConfig, typed: Sequence[Override]) -> 
 def _refuse_contradictions(config: DictConfig, typed: Sequence[Override]) -> None:
     by_key: dict[str, Override] = {}
     for override in typed:
-        first = by_key.setdefault(override.key_or_group, override)
+        first = by_key.setdefault(typed_key(override), override)
         if first is not override and first.value() != override.value():
             raise conflict(str(first.input_line), str(override.input_line))
-    full_batch = "GradientDescent" in str(config.optimizer.get("_target_"))
+    full_batch = config.optimizer.get("_target_") == GRADIENT_DESCENT
     accumulate = by_key.get("trainer.accumulate_grad_batches")
     if full_batch and accumulate is not None:
         raise conflict(
@@ -111,13 +134,25 @@ def _refuse_missing(config: DictConfig, choices: Mapping[str, Any]) -> None:
     if missing:
         needed = " ".join(f"{key}=..." for key in missing)
         owner = missing[0].partition(".")[0]
-        raise ConfigError(
+        raise MissingValueError(
             f"{', '.join(missing)} {'has' if len(missing) == 1 else 'have'} no value (???)",
             expected=f"a value for what {owner}={choices.get(owner) or '...'} leaves open"
             if owner in choices
             else None,
             fix=needed,
         )
+
+
+def _without_missing(config: DictConfig) -> dict[str, Any]:
+    """Plain values, but not those that are ``???``: another check names them."""
+
+    def plain(node: Any) -> Any:
+        if not isinstance(node, DictConfig):
+            return OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
+        present = (key for key in node if not OmegaConf.is_missing(node, key))
+        return {str(key): plain(node[key]) for key in present}
+
+    return {str(key): plain(config[key]) for key in config}
 
 
 def _unknown_core_keys(values: Mapping[str, Any]) -> list[ConfigError | Problem]:
@@ -176,7 +211,9 @@ def _plugin_problems(
 @cache
 def _base_config(choices: tuple[tuple[str, str], ...]) -> DictConfig:
     """The config that the chosen options make without any value override."""
-    return compose("config", overrides=[f"{group}={option}" for group, option in choices])
+    # a group in a package of its own, model@teacher, is not in our defaults list: it was added
+    plus = {group: "+" if "@" in group else "" for group, _ in choices}
+    return compose("config", overrides=[f"{plus[group]}{group}={o}" for group, o in choices])
 
 
 def _inside_free_node(key: str, base: DictConfig) -> bool:

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from labloom.compose import searchpath
-from labloom.compose.explain import explain
+from labloom.compose.checks import check_groups
+from labloom.compose.explain import REFUSALS, explain
 from labloom.errors import ConfigError
 
 CONFIG_MODULE = "labloom.conf"
@@ -49,6 +48,8 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
         ConfigError: an override names what does not exist, or values do not go together.
     """
     try:
-        return compose(CONFIG_NAME, overrides=list(overrides), return_hydra_config=True)
-    except (HydraException, OmegaConfBaseException) as error:
+        composed = compose(CONFIG_NAME, overrides=list(overrides), return_hydra_config=True)
+    except REFUSALS as error:
         raise explain(error, overrides) from error
+    check_groups(composed)
+    return composed

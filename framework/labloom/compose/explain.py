@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
@@ -13,11 +14,16 @@ from omegaconf.errors import OmegaConfBaseException
 
 from labloom.compose.arguments import parse_overrides
 from labloom.compose.experiments import find_experiment
+from labloom.compose.schema import Root
+from labloom.compose.typed import known_keys
 from labloom.errors import ConfigError, PluginError, listing, nearest
 from labloom.plugins import discover
 
 # Groups that Hydra itself brings; their keys are Hydra's business.
 HYDRA_PREFIXES = ("hydra.", "hydra/")
+# What composing raises for a wrong command line: Hydra a ValueError for model=null, OmegaConf an
+# AttributeError for a mapping merged into null.
+REFUSALS = (HydraException, OmegaConfBaseException, ValueError, AttributeError)
 
 
 def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
@@ -48,15 +54,15 @@ def is_group(name: str) -> bool:
     return last in GlobalHydra.instance().config_loader().list_groups(parent)
 
 
-def dotted_keys(node: DictConfig, prefix: str = "") -> list[str]:
-    """Every key of a config, as users type it; values are not resolved."""
+def dotted_keys(node: Any, prefix: str = "") -> list[str]:
+    """Every key of a config, as users type it; values are not resolved, and have no keys."""
     keys: list[str] = []
+    if not isinstance(node, DictConfig) or node._is_none() or node._is_missing():
+        return keys
     for name in node:
         key = f"{prefix}{name}"
         keys.append(key)
-        child = node._get_node(name)
-        if isinstance(child, DictConfig) and not (child._is_none() or child._is_missing()):
-            keys += dotted_keys(child, f"{key}.")
+        keys += dotted_keys(node._get_node(name), f"{key}.")
     return keys
 
 
@@ -64,7 +70,7 @@ def unknown_key(key: str, known: Sequence[str], typed: str) -> ConfigError:
     """The error for a key that the composed config does not have."""
     parent = key.rpartition(".")[0]
     siblings = [name for name in known if name.rpartition(".")[0] == parent and name != "hydra"]
-    near = nearest(key, siblings) or nearest(key, known)
+    near = _nearest_key(key, siblings) or _nearest_key(key, known)
     where = f"keys of {parent}: " if parent else ""
     shown = [name.rpartition(".")[2] for name in siblings]
     return ConfigError(
@@ -75,9 +81,24 @@ def unknown_key(key: str, known: Sequence[str], typed: str) -> ConfigError:
     )
 
 
+def _nearest_key(key: str, known: Sequence[str]) -> str | None:
+    """The nearest key; swapped letters are nearer than left out ones: modle is model."""
+    swapped = [name for name in known if sorted(name) == sorted(key)]
+    return swapped[0] if swapped else nearest(key, known)
+
+
 def _missing_task(overrides: Sequence[Override]) -> ConfigError | None:
     if any(override.key_or_group in ("task", "experiment") for override in overrides):
         return None
+    own_keys = known_keys(Root)
+    for override in overrides:
+        near = nearest(override.key_or_group, ("task", "experiment"))
+        if near and override.key_or_group not in own_keys and not is_group(override.key_or_group):
+            return ConfigError(
+                "no task was chosen",
+                got=override.input_line,
+                fix=f"did you mean {near}={override.get_value_element_as_str()}?",
+            )
     tasks = [name for name in discover().tasks if name != "custom"]
     example = tasks[0] if tasks else "custom"
     return ConfigError(
@@ -91,8 +112,11 @@ def _unknown_option(overrides: Sequence[Override]) -> ConfigError | None:
     for override in overrides:
         group = override.key_or_group
         choice = override.value()
-        if not is_group(group) or not isinstance(choice, str) or choice in group_options(group):
+        if override.is_delete() or isinstance(choice, list) or not is_group(group):
             continue
+        if choice in group_options(group):
+            continue
+        choice = override.get_value_element_as_str()
         if group == "task":
             discover().find_task(choice)  # knows broken, missing and switched-off plugins
         if group == "experiment":
@@ -126,11 +150,16 @@ def _refuse_without_plugin(experiment: str) -> None:
 def _chosen_twice(overrides: Sequence[Override]) -> ConfigError | None:
     seen: dict[str, Override] = {}
     for override in overrides:
-        key = override.key_or_group
+        key = typed_key(override)
         first = seen.setdefault(key, override)
         if first is not override and first.value() != override.value():
             return conflict(first.input_line, override.input_line)
     return None
+
+
+def typed_key(override: Override) -> str:
+    """The key that an override sets, its package included: ``model@teacher`` is not ``model``."""
+    return override.get_key_element().lstrip("+~")
 
 
 def conflict(first: str, second: str, reason: str = "they contradict each other") -> ConfigError:
@@ -161,12 +190,13 @@ def _keys_without_values(overrides: Sequence[Override]) -> list[str]:
     choices = [str(o.input_line) for o in overrides if is_group(o.key_or_group)]
     try:
         return dotted_keys(compose("config", overrides=choices))
-    except (HydraException, OmegaConfBaseException):
+    except REFUSALS:
         return []
 
 
 def _in_hydras_words(error: Exception) -> ConfigError:
     cause = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = str(cause).splitlines()[0] if cause is not None and str(cause) else None
+    further = str(cause).splitlines() if cause is not None and str(cause) else lines[1:]
+    reason = further[0] if further else None
     return ConfigError(lines[0] if lines else type(error).__name__, got=reason)

@@ -46,6 +46,7 @@ class Job:
         trial: place in a sweep; None for a single run.
         resume_run_id: MLflow run that is continued; None for a fresh run.
         trusted_packages: packages that the command line trusts with ``_target_``.
+        config_dir: the user's own folder of option files; None without one.
     """
 
     config: DictConfig
@@ -57,6 +58,7 @@ class Job:
     trial: Trial | None = None
     resume_run_id: str | None = None
     trusted_packages: tuple[str, ...] = ()
+    config_dir: str | None = None
 
     @property
     def tests(self) -> bool:
@@ -68,4 +70,9 @@ class Job:
     @property
     def command(self) -> str:
         """The command line that runs this job again, on its own."""
-        return shlex.join(["labloom", "run", *self.overrides])
+        return shlex.join(["labloom", "run", *self.words])
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What was typed behind ``labloom run``, as far as it makes the config."""
+        return (*(("--config-dir", self.config_dir) if self.config_dir else ()), *self.overrides)

@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from labloom.compose.arguments import FREE_NODES, parse_overrides, trusted_packages
 from labloom.compose.checks import check_config
 from labloom.compose.job import Job, Trial
+from labloom.compose.searchpath import LabloomSearchPath
 from labloom.errors import ConfigError
 from labloom.hookspecs import Task
 from labloom.plugins import discover
@@ -42,7 +43,10 @@ def make_job(
     typed = parse_overrides(typed_overrides(composed))
     choices = OmegaConf.to_container(composed.hydra.runtime.choices)
     config = resolved_config(composed)
+    if OmegaConf.is_missing(config.task, "name"):  # a task file may leave it out
+        config.task.name = choices["task"]
     task, plugin = discover().find_task(config.task.name)
+    config.paths.code = _code_folder(config.paths.code)
     _fill_in_task(config, task, typed)
     check_config(config, choices, typed)
     return Job(
@@ -55,6 +59,7 @@ def make_job(
         trial=trial,
         resume_run_id=resume_run_id,
         trusted_packages=trusted_packages(typed),
+        config_dir=LabloomSearchPath.config_dir,
     )
 
 
@@ -85,6 +90,18 @@ def _resolved(composed: DictConfig, key: str) -> Any:
         return MISSING
     value = composed[key]
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+
+def _code_folder(path: str | None) -> str | None:
+    """The absolute folder of ``paths.code``, so that another directory finds it again."""
+    if path is None:
+        return None
+    if not Path(path).is_dir():
+        raise ConfigError(
+            f"paths.code: there is no folder '{path}'",
+            expected="the folder that holds your modules",
+        )
+    return str(Path(path).resolve())
 
 
 def _as_typed(overrides: Sequence[str]) -> tuple[str, ...]:

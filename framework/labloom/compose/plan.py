@@ -7,14 +7,20 @@ numbers of values, not their product, and finds a wrong value before the first t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+from omegaconf.errors import InterpolationResolutionError
 
 from labloom.compose.arguments import CommandLine, free_custom_nodes, parse_overrides
-from labloom.compose.composing import compose_config
+from labloom.compose.checks import MissingValueError
+from labloom.compose.composing import CONFIG_NAME, compose_config
+from labloom.compose.explain import REFUSALS
 from labloom.compose.job import Job
 from labloom.compose.jobs import make_job
 from labloom.errors import ConfigError
@@ -25,10 +31,12 @@ class Plan:
     """A command line that can be run.
 
     Args:
-        line: the command line, ready for Hydra.
+        line: the command line, ready for Hydra; ``line.multirun`` also where a file sets
+            ``hydra.mode: MULTIRUN``.
         jobs: the run, or trials of the sweep that together have every listed value; first of all
             the first trial.
-        swept: keys whose values differ from trial to trial, in the order they were typed.
+        swept: keys whose values differ from trial to trial, those of ``hydra.sweeper.params``
+            first, then in the order they were typed.
         trials: number of trials, if the values are listed; None when a sweeper draws them.
         sweep_dir: folder of the sweep, as Hydra would make it.
     """
@@ -54,6 +62,11 @@ def check_plan(line: CommandLine) -> Plan:
     texts = free_custom_nodes(line.overrides)
     line = replace(line, overrides=texts)
     parsed = parse_overrides(texts)
+    mode, stored = _stored_sweep(texts)
+    if mode is RunMode.MULTIRUN and "--multirun" not in line.flags:
+        line = replace(line, flags=(*line.flags, "--multirun"))
+    if line.multirun:
+        parsed = _with_stored(parsed, stored)
     swept = [override for override in parsed if override.is_sweep_override()]
     if swept and not line.multirun:
         raise ConfigError(
@@ -78,6 +91,63 @@ def check_plan(line: CommandLine) -> Plan:
         trials=count if len(listed) == len(swept) else None,
         sweep_dir=str(composed[0].hydra.sweep.dir),
     )
+
+
+def check_shown(line: CommandLine) -> None:
+    """Validate what ``--cfg`` shows: like a run, but open values are what one looks for there.
+
+    Raises:
+        ConfigError: something else is wrong than a missing value or an interpolation to nowhere.
+    """
+    try:
+        check_plan(line)
+    except MissingValueError:
+        pass
+    except ConfigError as error:
+        if not isinstance(error.__cause__, InterpolationResolutionError):
+            raise
+
+
+def _stored_sweep(overrides: Sequence[str]) -> tuple[RunMode | None, dict[str, Any]]:
+    """``hydra.mode`` and ``hydra.sweeper.params``, from a file or typed, as Hydra reads them.
+
+    Nothing where Hydra cannot compose: the composition of the first trial tells why.
+    """
+    loader = GlobalHydra.instance().config_loader()
+    try:
+        composed = loader.load_configuration(
+            CONFIG_NAME, list(overrides), RunMode.MULTIRUN, validate_sweep_overrides=False
+        )
+    except REFUSALS:
+        return None, {}
+    params = OmegaConf.select(composed, "hydra.sweeper.params")
+    return composed.hydra.mode, dict(params or {})
+
+
+def _with_stored(typed: list[Override], stored: Mapping[str, Any]) -> list[Override]:
+    """The stored sweep's overrides, then the typed ones, which win as they do in Hydra.
+
+    Raises:
+        ConfigError: a stored override names a package to trust.
+    """
+    typed_keys = {override.get_key_element() for override in typed}
+    added = parse_overrides(f"{key}={value}" for key, value in stored.items())
+    _refuse_trust(added, typed)
+    return [*(o for o in added if o.get_key_element() not in typed_keys), *typed]
+
+
+def _refuse_trust(stored: Sequence[Override], typed: Sequence[Override]) -> None:
+    """Hydra's sweepers turn stored values into typed ones, by which a file would trust itself."""
+    typed_keys = {override.key_or_group for override in typed}
+    for override in stored:
+        names_a_class = "_target_" in str(override.input_line)
+        trusts = override.key_or_group == "targets" or names_a_class
+        if trusts and override.key_or_group not in typed_keys:
+            raise ConfigError(
+                f"hydra.sweeper.params sets {override.key_or_group}",
+                expected="targets only on the command line, so that a file cannot trust itself",
+                fix=f"if you trust it, type it: '{override.input_line}'",
+            )
 
 
 def _combinations(values: dict[str, list[str]]) -> Iterator[list[str]]:

@@ -12,6 +12,28 @@ from typing import Any, Literal
 
 from labloom.compose.typed import limited
 
+# Target of optimizer=gd.
+GRADIENT_DESCENT = "labloom.build.optimizers.GradientDescent"
+
+# What Lightning's Trainer takes (lightning_fabric/plugins/precision/precision.py).
+Precision = Literal[
+    16,
+    32,
+    64,
+    "16",
+    "32",
+    "64",
+    "bf16",
+    "16-mixed",
+    "bf16-mixed",
+    "16-true",
+    "bf16-true",
+    "32-true",
+    "64-true",
+    "transformer-engine",
+    "transformer-engine-float16",
+]
+
 
 @dataclass
 class Root:
@@ -35,23 +57,23 @@ class Task:
 class Trainer:
     """Group ``trainer``: arguments of ``pytorch_lightning.Trainer``."""
 
-    accelerator: str = ""
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu", "hpu"] = "auto"
     strategy: str = ""
-    devices: int | str | list = 1
+    devices: Literal[-1] | int | str | list = limited(min=1)  # noqa: RUF009 - it is a field
     num_nodes: int = limited(min=1)
-    precision: int | str | None = None
-    fast_dev_run: int | bool = False
+    precision: Precision | None = None
+    fast_dev_run: int | bool = limited(min=0)
     max_epochs: int | None = limited(min=-1)
     min_epochs: int | None = limited(min=0)
     max_steps: int = limited(min=-1)
     min_steps: int | None = limited(min=0)
     max_time: str | dict | None = None
-    limit_train_batches: int | float | None = limited(min=0)
-    limit_val_batches: int | float | None = limited(min=0)
-    limit_test_batches: int | float | None = limited(min=0)
-    limit_predict_batches: int | float | None = limited(min=0)
-    overfit_batches: int | float = limited(min=0)
-    val_check_interval: int | float | str | None = None
+    limit_train_batches: int | float | None = limited(min=0, max_fraction=1)
+    limit_val_batches: int | float | None = limited(min=0, max_fraction=1)
+    limit_test_batches: int | float | None = limited(min=0, max_fraction=1)
+    limit_predict_batches: int | float | None = limited(min=0, max_fraction=1)
+    overfit_batches: int | float = limited(min=0, max_fraction=1)
+    val_check_interval: int | float | str | None = limited(min=0, max_fraction=1)
     check_val_every_n_epoch: int | None = limited(min=1)
     num_sanity_val_steps: int | None = limited(min=-1)
     log_every_n_steps: int | None = limited(min=1)
@@ -237,7 +259,7 @@ OPTIMIZERS: dict[str, type] = {
     "torch.optim.AdamW": Adam,
     "torch.optim.SGD": Sgd,
     "torch.optim.RMSprop": RmsProp,
-    "labloom.build.optimizers.GradientDescent": Sgd,
+    GRADIENT_DESCENT: Sgd,
 }
 SCHEDULERS: dict[str, type] = {
     "none": Constant,

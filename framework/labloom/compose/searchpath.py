@@ -29,7 +29,7 @@ def register(config_dir: str | None = None) -> None:
     Args:
         config_dir: the user's own folder of option files, searched first.
     """
-    LabloomSearchPath.config_dir = config_dir
+    LabloomSearchPath.config_dir = str(Path(config_dir).resolve()) if config_dir else None
     plugins = Plugins.instance()
     for plugin in (ExperimentsSource, LabloomSearchPath):
         plugins.register(plugin)
@@ -75,7 +75,7 @@ class LabloomSearchPath(SearchPathPlugin):
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Called by Hydra whenever it builds a search path."""
         if self.config_dir is not None:
-            search_path.prepend("command-line", f"file://{Path(self.config_dir).resolve()}")
+            search_path.prepend("command-line", f"file://{self.config_dir}")
         for plugin in discover().plugins.values():
             search_path.append(f"plugin:{plugin.id}", f"pkg://{plugin.package}.conf")
         for folder in experiment_folders():

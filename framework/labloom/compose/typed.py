@@ -10,7 +10,11 @@ from typing import Any, Literal
 
 
 def limited(**bounds: float) -> Any:
-    """A field whose value has bounds: ``min``, ``max`` or ``above``."""
+    """A field whose value has bounds.
+
+    ``min``, ``max`` and ``above`` hold for every number but those that a Literal names,
+    ``max_fraction`` for floats only: ``limit_val_batches`` is a share or a whole number.
+    """
     return field(default=None, metadata=bounds)
 
 
@@ -34,7 +38,7 @@ def problems_in(node: Mapping[str, Any], schema: type, prefix: str = "") -> list
         nested = _nested_schema(hint)
         if nested is not None and isinstance(value, Mapping):
             found += problems_in(value, nested, f"{key}.")
-        elif not (_fits(value, hint) and _within(value, entry.metadata)):
+        elif not (_fits(value, hint) and (_named(value, hint) or _within(value, entry.metadata))):
             found.append(Problem(key, describe(hint, entry.metadata), value))
     return found
 
@@ -80,12 +84,17 @@ def describe(hint: Any, bounds: Mapping[str, Any]) -> str:
             options += [str(choice) for choice in typing.get_args(option)]
         elif not (option is int and float in _alternatives(hint)):
             options.append(words.get(option, "a mapping"))
-    limits = {"min": "at least {}", "max": "at most {}", "above": "above {}"}
+    limits = {
+        "min": "at least {}",
+        "max": "at most {}",
+        "above": "above {}",
+        "max_fraction": "whole above {}",
+    }
     limit = " and ".join(limits[name].format(bound) for name, bound in bounds.items())
     if limit:
         numeric = next(i for i, word in enumerate(options) if word.endswith("number"))
         options[numeric] = f"{options[numeric]}, {limit}"
-    return " or ".join(options)
+    return " or ".join(dict.fromkeys(options))
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:
@@ -96,6 +105,12 @@ def _alternatives(hint: Any) -> tuple[Any, ...]:
 
 def _nested_schema(hint: Any) -> type | None:
     return next((option for option in _alternatives(hint) if is_dataclass(option)), None)
+
+
+def _named(value: Any, hint: Any) -> bool:
+    """Whether a Literal of ``hint`` names this value."""
+    literals = [option for option in _alternatives(hint) if typing.get_origin(option) is Literal]
+    return any(_fits_one(value, option) for option in literals)
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -118,6 +133,8 @@ def _within(value: Any, bounds: Mapping[str, Any]) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return True
     low, high, above = bounds.get("min"), bounds.get("max"), bounds.get("above")
+    if isinstance(value, float) and value > bounds.get("max_fraction", float("inf")):
+        return False
     return (
         (low is None or value >= low)
         and (high is None or value <= high)

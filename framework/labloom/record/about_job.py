@@ -14,7 +14,7 @@ from labloom.record.lineage import Lineage, collect_lineage, process_tags
 from labloom.record.masking import mask_command, mask_value
 from labloom.record.names import MAX_PARAM_VALUE, cut, valid_name
 from labloom.record.note import NoteFacts, run_note
-from labloom.record.params import config_yaml, job_params, masked_overrides
+from labloom.record.params import config_yaml, job_params, masked_overrides, masked_words
 
 if TYPE_CHECKING:
     from labloom.compose.job import Job
@@ -35,8 +35,12 @@ RUN_COLORS = [
 ]
 
 
-def run_name(job: Job) -> str:
+def run_name(job: Job, kind: str = "run") -> str:
     """A name that says what is special: the trial's values, or model and time of a single run."""
+    if kind == "evaluation":
+        return f"evaluation-{time.strftime('%m%d-%H%M%S')}"
+    if job.config.tracking.run_name:
+        return job.config.tracking.run_name
     if job.trial is not None:
         values = (f"{key.rsplit('.', 1)[-1]}={value}" for key, value in job.trial.swept.items())
         return cut(" ".join([f"t{job.trial.number:03d}", *values]), 120)
@@ -56,6 +60,7 @@ def job_tags(job: Job, kind: str = "run") -> dict[str, Any]:
         "labloom.plugin": plugin_label(job) or None,
         "labloom.output_dir": str(job.output_dir),
         "labloom.overrides": json.dumps(masked_overrides(job), ensure_ascii=False),
+        "labloom.config_dir": job.config_dir,
         "labloom.choices": json.dumps(dict(job.choices), ensure_ascii=False),
         "labloom.objective.name": task.monitor,
         "labloom.objective.mode": task.mode if task.monitor else None,
@@ -87,7 +92,7 @@ def job_note(job: Job, run_id: str, **facts: Any) -> str:
         NoteFacts(
             run_id=run_id,
             summary=f"{job.config.task.name}: {job.task.summary}",
-            overrides=masked_overrides(job),
+            overrides=masked_words(job),
             choices=job.choices,
             output_dir=str(job.output_dir),
             plugin=plugin_label(job),
@@ -121,7 +126,7 @@ def write_about_job(job: Job, journal: Journal) -> None:
         files = {
             "config.yaml": config_yaml(job.config),
             "overrides.txt": "".join(f"{override}\n" for override in overrides),
-            "command.txt": mask_command(["labloom", "run", *overrides]) + "\n",
+            "command.txt": mask_command(["labloom", "run", *masked_words(job)]) + "\n",
         }
         _write_files(journal, job.output_dir, files)
         write_lineage(job_lineage(job), journal, job.output_dir)
@@ -148,8 +153,17 @@ def write_lineage(lineage: Lineage, journal: Journal, output_dir: Path, folder: 
     _write_files(journal, output_dir, files, folder)
 
 
-def changes_of_code(lineage: Lineage, tags: Mapping[str, str], output_dir: Path) -> list[str]:
-    """What differs between the code now and the code that a run was started with."""
+def changes_of_code(
+    lineage: Lineage, tags: Mapping[str, str], output_dir: Path, plugin: str
+) -> list[str]:
+    """What differs between the code now and the code that a run was started with.
+
+    Args:
+        lineage: of the code now.
+        tags: of the run.
+        output_dir: of the run, which holds its diff.
+        plugin: distribution and version of the plugin now.
+    """
     now, changes = lineage.tags(), []
     for key, label in (("commit", "commit"), ("branch", "branch")):
         name = f"mlflow.source.git.{key}"
@@ -159,9 +173,9 @@ def changes_of_code(lineage: Lineage, tags: Mapping[str, str], output_dir: Path)
     before = stored.read_text(encoding="utf-8") if stored.exists() else ""
     if before != lineage.diff_text():
         changes.append("uncommitted changes are not the same")
-    for key, version in (("labloom.version", __version__),):
+    for key, version in (("labloom.version", __version__), ("labloom.plugin", plugin)):
         if key in tags and tags[key] != version:
-            changes.append(f"labloom: {tags[key]} -> {version}")
+            changes.append(f"{key.removeprefix('labloom.')}: {tags[key]} -> {version}")
     return changes
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from labloom import __version__
 from labloom.record.about_job import job_note
 from labloom.record.journal import Journal, LoggedSteps
+from labloom.record.masking import mask_command
 from labloom.record.params import plain_config
 from labloom.record.run_record import Place, RunRecord, Status
 from labloom.record.writer import Writer
@@ -60,7 +61,8 @@ class JobRecord(RunRecord):
         self._outcome_step: int | None = None
         self._earlier_metrics = dict(run.data.metrics) if run is not None else {}
         self._earlier_digests = _digests(run)
-        _log.info("run %s (%s) opened: %s", self.name, self.id, job.command)
+        command = mask_command(["labloom", "run", *job.overrides])
+        _log.info("run %s (%s) opened: %s", self.name, self.id, command)
 
     def log_datasets(self, datamodule: Any) -> None:
         """Record the data of every split as an input of the run.

@@ -17,6 +17,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from labloom.record.masking import mask_text
 
 MAX_DIFF = 500_000
@@ -180,6 +182,7 @@ def process_tags() -> dict[str, str]:
         "mlflow.user": _user(),
         "labloom.host": socket.gethostname(),
         "labloom.pid": str(os.getpid()),
+        "labloom.pid_started": f"{psutil.Process().create_time():.2f}",
     }
 
 

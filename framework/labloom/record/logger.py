@@ -9,6 +9,7 @@ nothing waits for the store.
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytorch_lightning.loggers import Logger
@@ -16,9 +17,20 @@ from pytorch_lightning.loggers.logger import rank_zero_experiment
 from pytorch_lightning.utilities import rank_zero_only
 
 if TYPE_CHECKING:
+    from pytorch_lightning import Trainer
+
     from labloom.record.run_record import RunRecord
 
 TEST_PREFIX = "test/"
+EPOCH = "epoch"
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What happens to a set of metrics; ``tested``: they belong to the tested checkpoint."""
+
+    tested: bool
+    names: dict[str, str]
 
 
 class RunLogger(Logger):
@@ -32,7 +44,8 @@ class RunLogger(Logger):
         super().__init__()
         self._record = record
         self._epoch: float | None = None
-        self._forked: set[str] = set()
+        self._trainer: Trainer | None = None
+        self._plans: dict[tuple[str, ...], _Plan] = {}
         self.test_step: int | None = None
 
     @property
@@ -66,30 +79,41 @@ class RunLogger(Logger):
         """The run's output folder."""
         return self.save_dir
 
+    def attach(self, trainer: Trainer) -> None:
+        """Take the names of metrics from what ``trainer`` knows about them."""
+        self._trainer = trainer
+        self._plans.clear()
+
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Record metrics at a step of training."""
-        if any(name.startswith(TEST_PREFIX) for name in metrics):
-            metrics = {name: value for name, value in metrics.items() if name != "epoch"}
+        plan = self._plans.get(tuple(metrics)) or self._plan(tuple(metrics))
+        if plan.tested:
             step = self.test_step if self.test_step is not None else step
-        elif "epoch" in metrics:
-            if metrics["epoch"] == self._epoch:
-                metrics = {name: value for name, value in metrics.items() if name != "epoch"}
+        values = {plan.names[name]: value for name, value in metrics.items()}
+        epoch = values.get(EPOCH)
+        if epoch is not None:
+            if plan.tested or epoch == self._epoch:
+                del values[EPOCH]
             else:
-                self._epoch = metrics["epoch"]
-        if metrics:
-            self._record.log_metrics(self._paired(metrics), step)
+                self._epoch = epoch
+        if values:
+            self._record.log_metrics(values, step)
 
-    def _paired(self, metrics: dict[str, float]) -> dict[str, float]:
-        """Give the mean over an epoch the plain name, which its counterpart ``val/`` has too.
+    def _plan(self, names: tuple[str, ...]) -> _Plan:
+        """Decide once what happens to metrics that are always logged together.
 
+        The mean over an epoch gets the plain name, which its counterpart ``val/`` has too:
         Lightning calls what is logged by step and by epoch ``loss_step`` and ``loss_epoch``.
         """
-        self._forked |= {n.removesuffix("_step") for n in metrics if n.endswith("_step")}
-        return {
-            name.removesuffix("_epoch") if name.removesuffix("_epoch") in self._forked else name: v
-            for name, v in metrics.items()
-        }
+        known = self._trainer.callback_metrics if self._trainer is not None else {}
+        forked = {f"{name}_epoch": name for name in known if f"{name}_step" in known}
+        plan = _Plan(
+            tested=any(name.startswith(TEST_PREFIX) for name in names),
+            names={name: forked.get(name, name) for name in names},
+        )
+        self._plans[names] = plan
+        return plan
 
     @rank_zero_only
     def log_hyperparams(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,12 +66,37 @@ def children(client: MlflowClient, parent: Run) -> list[Run]:
             return found
 
 
-def recorded_overrides(client: MlflowClient, run: Run) -> list[str]:
+def recorded_overrides(client: MlflowClient, run: Run, replaced: Container[str] = ()) -> list[str]:
     """The overrides that a run was started with.
+
+    Args:
+        client: of the store.
+        run: made by labloom.
+        replaced: keys whose recorded values are not wanted.
 
     Raises:
         StoreError: the run was not started by labloom.
         ConfigError: a value was hidden when it was recorded, and has to be given again.
+    """
+    overrides = [
+        text
+        for text in shown_overrides(client, run)
+        if text.lstrip("+~").partition("=")[0] not in replaced
+    ]
+    hidden = [text.partition("=")[0] for text in overrides if MASK in text]
+    if hidden:
+        raise ConfigError(
+            f"{', '.join(hidden)} was hidden when run {run.info.run_id} was recorded",
+            fix=f"give it again: {hidden[0]}=VALUE",
+        )
+    return overrides
+
+
+def shown_overrides(client: MlflowClient, run: Run) -> list[str]:
+    """The overrides as they were recorded, with secrets hidden.
+
+    Raises:
+        StoreError: the run was not started by labloom.
     """
     text = run.data.tags.get("labloom.overrides")
     if text is None:
@@ -79,17 +104,10 @@ def recorded_overrides(client: MlflowClient, run: Run) -> list[str]:
             f"run {run.info.run_id} has no recorded overrides", expected="a run made by labloom"
         )
     try:
-        overrides = [str(item) for item in json.loads(text)]
+        return [str(item) for item in json.loads(text)]
     except ValueError:  # longer than a tag may be
         path = Path(client.download_artifacts(run.info.run_id, "overrides.txt"))
-        overrides = path.read_text(encoding="utf-8").splitlines()
-    hidden = [item.partition("=")[0] for item in overrides if MASK in item]
-    if hidden:
-        raise ConfigError(
-            f"{', '.join(hidden)} was hidden when run {run.info.run_id} was recorded",
-            fix=f"give it again: {hidden[0]}=VALUE",
-        )
-    return overrides
+        return path.read_text(encoding="utf-8").splitlines()
 
 
 def _experiments(client: MlflowClient) -> Iterator:

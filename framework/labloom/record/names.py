@@ -17,24 +17,13 @@ MAX_TAG_VALUE = 8000
 _NOT_ALLOWED = re.compile(r"[^/\w.\- :]")
 
 
-class Names:
-    """Gives every name its valid form and never the same form to two of them."""
+class Names(dict[str, str]):
+    """Every name's valid form, chosen when it is asked for; never the same form for two names."""
 
-    def __init__(self) -> None:
-        self._valid: dict[str, str] = {}
-        self._taken: set[str] = set()
-
-    def __call__(self, name: str) -> str:
-        """The valid form of ``name``; a valid name stays as it is."""
-        known = self._valid.get(name)
-        if known is None:
-            known = self._valid[name] = self._choose(name)
-            self._taken.add(known)
-        return known
-
-    def _choose(self, name: str) -> str:
+    def __missing__(self, name: str) -> str:
         valid = valid_name(name)
-        return valid if valid not in self._taken else _with_fingerprint(valid, name)
+        self[name] = valid if valid not in self.values() else _with_fingerprint(valid, name)
+        return self[name]
 
 
 def valid_name(name: str) -> str:

@@ -104,7 +104,7 @@ def _difference(facts: NoteFacts) -> str:
     }
     for override in facts.overrides:
         key, _, value = override.partition("=")
-        if key.lstrip("+~") not in facts.choices:
+        if value and key.lstrip("+~") not in facts.choices:
             rows[key] = value
     if facts.plugin:
         rows["plugin"] = facts.plugin

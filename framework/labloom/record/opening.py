@@ -17,6 +17,7 @@ from labloom.record.about_job import (
     job_lineage,
     job_note,
     job_tags,
+    plugin_label,
     run_name,
     source_tags,
     write_about_job,
@@ -62,7 +63,7 @@ def open_run(job: Job, store: Store | None = None, kind: str = "run") -> JobReco
     if job.resume_run_id is not None:
         return _reopen(job, store, store.get_run(job.resume_run_id))
     experiment_id = _experiment_of(job, store)
-    name = tracking.run_name or run_name(job)
+    name = run_name(job, kind)
     run_id = _create_run(store, experiment_id, name, job_tags(job, kind))
     journal = Journal(job.output_dir, run_id)
     journal.append({"tags": {"mlflow.note.content": job_note(job, run_id)}})
@@ -183,7 +184,7 @@ def _reopen(job: Job, store: Store, run: Run) -> JobRecord:
     record.set_tags({**source_tags(), "labloom.resumed": session})
     record.log_params(job_params(job))
     lineage = job_lineage(job)
-    record.note_drift(changes_of_code(lineage, run.data.tags, job.output_dir))
+    record.note_drift(changes_of_code(lineage, run.data.tags, job.output_dir, plugin_label(job)))
     write_lineage(lineage, journal, job.output_dir, folder=f"resumed-{session}")
     return record
 

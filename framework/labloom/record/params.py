@@ -54,6 +54,12 @@ def masked_overrides(job: Job) -> list[str]:
     return [mask_override(override) for override in job.overrides]
 
 
+def masked_words(job: Job) -> list[str]:
+    """What was typed behind ``labloom run``, secrets hidden."""
+    folder = ["--config-dir", job.config_dir] if job.config_dir else []
+    return [*folder, *masked_overrides(job)]
+
+
 def stable_text(value: Any) -> str:
     """A value as text that is the same in every run that has the same value."""
     if isinstance(value, str):

@@ -112,21 +112,16 @@ class RunRecord:
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Record values at a step; points of an earlier session of the run are left out."""
-        step = int(step or 0)
-        values: dict[str, float] = {}
-        for key, value in metrics.items():
-            name = self._names(key)
-            try:
-                values[name] = float(value)
-            except (TypeError, ValueError, RuntimeError):
-                kind = type(value).__name__
-                self._warn_once(f"metric '{key}' is not recorded: a {kind} is no single number")
+        step, now = int(step or 0), time.time()
+        values = self._numbers(metrics)
         self.metrics.update(values)
         if self._earlier is not None:
             values = {n: v for n, v in values.items() if (n, step) not in self._earlier}
         if values:
-            self._append({"t": int(time.time() * 1000), "s": step, "m": values})
-        now = time.monotonic()
+            try:
+                self._journal.append_metrics(int(now * 1000), step, values)
+            except OSError as error:
+                self._disk_trouble(error)
         if now >= self._complaint_at:
             self._complaint_at = now + COMPLAINT_SECONDS
             self._pass_on(self._writer.complaint())
@@ -290,10 +285,10 @@ class RunRecord:
         if error is not None:
             self.error = mask_text(f"{type(error).__name__}: {error}".strip().rstrip(":"))
         self._closing(status, error)
-        if self._run_log.close():
-            self.log_file(self._run_log.path)
         if self.error is not None and status == "FAILED":
             self.set_tags({"labloom.error": self.error})
+        if self._run_log.close():
+            self.log_file(self._run_log.path)
         ended = self.end_time if self.end_time is not None else int(time.time() * 1000)
         self._append({"status": status, "t": ended})
         report = self._writer.close()
@@ -316,11 +311,31 @@ class RunRecord:
         if status == "FAILED" and error is not None:
             self._run_log.exception(error)
 
+    def _numbers(self, metrics: Mapping[str, Any]) -> dict[str, float]:
+        names = self._names
+        try:
+            return {names[key]: float(value) for key, value in metrics.items()}
+        except (TypeError, ValueError, RuntimeError):
+            return self._only_numbers(metrics)
+
+    def _only_numbers(self, metrics: Mapping[str, Any]) -> dict[str, float]:
+        values: dict[str, float] = {}
+        for key, value in metrics.items():
+            try:
+                values[self._names[key]] = float(value)
+            except (TypeError, ValueError, RuntimeError):
+                kind = type(value).__name__
+                self._warn_once(f"metric '{key}' is not recorded: a {kind} is no single number")
+        return values
+
     def _append(self, event: Event) -> None:
         try:
             self._journal.append(event)
         except OSError as error:
-            self._warn_once(f"{self._journal.path} cannot be written: {error.strerror}")
+            self._disk_trouble(error)
+
+    def _disk_trouble(self, error: OSError) -> None:
+        self._warn_once(f"{self._journal.path} cannot be written: {error.strerror}")
 
     def _pass_on(self, report: Report | None, closing: bool = False) -> None:
         if report is None:
@@ -354,11 +369,6 @@ def status_of(error: BaseException | None) -> Status:
     """The MLflow status of a run that was left with ``error``."""
     if error is None:
         return "FINISHED"
-    if isinstance(error, KeyboardInterrupt | Stopped):
-        return "KILLED"
-    if isinstance(error, SystemExit):
-        # Lightning turns Ctrl-C into sys.exit(1).
-        if isinstance(error.__context__, KeyboardInterrupt | Stopped):
-            return "KILLED"
-        return "FINISHED" if error.code in (None, 0) else "FAILED"
-    return "FAILED"
+    # Lightning turns Ctrl-C into sys.exit(1); any other exit left the run unfinished.
+    cause = error.__context__ if isinstance(error, SystemExit) else error
+    return "KILLED" if isinstance(cause, KeyboardInterrupt | Stopped) else "FAILED"

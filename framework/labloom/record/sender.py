@@ -7,7 +7,7 @@ journal twice stores it once; the mark of what was sent may therefore lag behind
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import ChainMap, deque
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -120,17 +120,17 @@ class Sender:
                 self._points += len(metrics)
 
     def _next_batch(self) -> list[tuple[int, int, Event]]:
-        """Events from the front that one call can send: many metrics, or one of anything else."""
-        batch: list[tuple[int, int, Event]] = []
-        points = 0
-        for item in self._pending:
-            metrics = item[2].get("m")
-            if batch and (metrics is None or points + len(metrics) > MAX_BATCH):
+        """Events from the front that one call can send: metrics, tags, or one of anything else."""
+        batch = [self._pending[0]]
+        kind = next((kind for kind in ("m", "tags") if kind in batch[0][2]), None)
+        values = len(batch[0][2].get("m", ()))
+        for item in islice(self._pending, 1, None):
+            if kind is None or kind not in item[2]:
+                break
+            values += len(item[2][kind])
+            if values > MAX_BATCH:
                 break
             batch.append(item)
-            if metrics is None:
-                break
-            points += len(metrics)
         return batch
 
     def _drop(self, count: int) -> None:
@@ -162,7 +162,9 @@ class Sender:
 
     def _send(self, batch: Sequence[tuple[int, int, Event]]) -> None:
         if "m" not in batch[0][2]:
-            self._send_one(batch[0][2], batch[0][0])
+            tags = [event["tags"] for _, _, event in batch if "tags" in event]
+            event = {"tags": dict(ChainMap(*reversed(tags)))} if tags else batch[0][2]
+            self._send_one(event, batch[0][0])
             return
         try:
             self._send_metrics([event for _, _, event in batch])

@@ -7,6 +7,7 @@ active run, active experiment) is neither read nor set.
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 ARTIFACT_FOLDER = "mlruns"
 CONNECT_SECONDS = 10.0
+CLOCK_SECONDS = 2.0  # by which two readings of when a process was started may differ
 SERVERS = ("http", "https")
 DATABASES = ("postgresql", "mysql", "mssql")
 EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
@@ -230,20 +232,22 @@ def is_lost(run: Run) -> bool | None:
         or not tags.get("labloom.pid", "").isdigit()
     ):
         return None
-    started = _start_of_process(int(tags["labloom.pid"]))
-    return started is None or started * 1000 > run.info.start_time + 60_000
+    return not _lives(int(tags["labloom.pid"]), float(tags.get("labloom.pid_started", "nan")))
 
 
-def _start_of_process(pid: int) -> float | None:
-    """When the process was started, s since 1970; 0.0 if only its life is known; None: gone."""
+def _lives(pid: int, started: float) -> bool:
+    """Whether the process that was started then still lives; its number may be another's now."""
     import psutil
 
     try:
-        return psutil.Process(pid).create_time()
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and (
+            abs(process.create_time() - started) < CLOCK_SECONDS or math.isnan(started)
+        )
     except psutil.NoSuchProcess:
-        return None
+        return False
     except psutil.AccessDenied:
-        return 0.0
+        return True
 
 
 def _check_server(uri: str) -> None:

@@ -14,9 +14,8 @@ from typing import Literal
 
 from omegaconf import DictConfig
 
-from labloom.compose.arguments import parse_overrides
 from labloom.compose.job import Trial
-from labloom.compose.jobs import typed_overrides
+from labloom.sweep.swept import composed_values
 
 VARIABLE = "LABLOOM_SWEEP"
 
@@ -46,12 +45,9 @@ def current_trial(composed: DictConfig) -> Trial | None:
     if context is None:
         return None
     known = json.loads(context)
-    values = {o.key_or_group: o for o in parse_overrides(typed_overrides(composed))}
     return Trial(
         number=int(composed.hydra.job.num),
         parent_run_id=known["parent_run_id"],
-        swept={
-            key: values[key].get_value_element_as_str() for key in known["swept"] if key in values
-        },
+        swept=composed_values(composed, known["swept"]),
         purpose=known["purpose"],
     )

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from labloom.record import RunRecord
+from labloom.record.masking import mask_command
 from labloom.sweep.result import Confirmation, SweepResult
-from labloom.sweep.trials import TrialResult, is_better, ranked
+from labloom.sweep.trials import TrialResult, is_better, objective_label, ranked
 
 ROWS_IN_NOTE = 20  # a description may have 8000 characters
+HIDDEN = ("run", "error")
 
 
-def record_report(result: SweepResult, parent: RunRecord) -> None:
-    """Record everything that tells the sweep's story in its parent run."""
+def record_search(result: SweepResult, parent: RunRecord) -> None:
+    """Record what the search found in the parent run."""
     parent.log_table("trials.csv", table_rows(result))
     parent.set_tags({"mlflow.note.content": note(result)})
     for trial, best in zip(result.trials, best_so_far(result.trials), strict=True):
@@ -26,9 +27,15 @@ def record_report(result: SweepResult, parent: RunRecord) -> None:
             parent.log_metrics({"trial_objective": trial.objective}, step=trial.number)
     for chosen in result.chosen:
         parent.log_text(f"best-{chosen.task}.txt", rerun_command(chosen) + "\n")
-        parent.log_metrics(result.tested.get(chosen.run_id, {}), step=chosen.number)
     if any(trial.objective is not None for trial in result.trials):
         parent.log_figure("history", history_figure(result.trials))
+
+
+def record_finals(result: SweepResult, parent: RunRecord) -> None:
+    """Add test, confirmation and problems to what ``record_search`` recorded."""
+    parent.set_tags({"mlflow.note.content": note(result)})
+    for chosen in result.chosen:
+        parent.log_metrics(result.tested.get(chosen.run_id, {}), step=chosen.number)
     if result.confirmation and result.confirmation.values:
         parent.log_metrics(
             {
@@ -39,12 +46,13 @@ def record_report(result: SweepResult, parent: RunRecord) -> None:
 
 
 def table_rows(result: SweepResult) -> list[dict[str, Any]]:
-    """One row a trial, best first."""
+    """One row a trial, best first; the same columns in every row."""
+    label = objective_label(result.trials)
     return [
         {
             "trial": trial.number,
             **{key: trial.swept.get(key) for key in result.swept},
-            trial.monitor or "objective": trial.objective,
+            label: trial.objective,
             "status": trial.status,
             "seconds": trial.seconds,
             "run": trial.run_id,
@@ -54,8 +62,17 @@ def table_rows(result: SweepResult) -> list[dict[str, Any]]:
     ]
 
 
+def shown_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The columns of a table that a person reads."""
+    return [
+        name for name in dict.fromkeys(key for row in rows for key in row) if name not in HIDDEN
+    ]
+
+
 def best_so_far(trials: Sequence[TrialResult]) -> list[float | None]:
-    """After each trial, the best objective until then."""
+    """After each trial, the best objective until then; None where objectives differ in kind."""
+    if len({(trial.task, trial.monitor) for trial in trials if trial.objective is not None}) > 1:
+        return [None] * len(trials)
     best: float | None = None
     history: list[float | None] = []
     for trial in trials:
@@ -67,13 +84,15 @@ def best_so_far(trials: Sequence[TrialResult]) -> list[float | None]:
 
 def rerun_command(trial: TrialResult) -> str:
     """The command that runs a trial again, alone and with its test."""
-    return shlex.join(["labloom", "run", *trial.overrides])
+    folder = ("--config-dir", trial.config_dir) if trial.config_dir else ()
+    return mask_command(["labloom", "run", *folder, *trial.overrides])
 
 
 def note(result: SweepResult) -> str:
     """The parent run's description, in Markdown."""
     finished = len(result.trials) - len([t for t in result.trials if not t.finished])
     parts = [f"**{finished} of {len(result.trials)} trials finished.**"]
+    parts += [f"Problem: {problem}" for problem in result.problems]
     for chosen in result.chosen:
         tested = result.tested.get(chosen.run_id, {})
         metrics = ", ".join(f"{name} {value:.4f}" for name, value in sorted(tested.items()))
@@ -90,12 +109,12 @@ def note(result: SweepResult) -> str:
 
 
 def confirmation_in_words(confirmation: Confirmation) -> str:
-    """Mean, spread and range of the chosen config's repeated runs."""
+    """Mean, spread and range of the chosen config's repeated runs, in two lines."""
     values = confirmation.values
     return (
         f"{confirmation.metric} {confirmation.mean:.4f} +- {confirmation.spread:.4f} "
-        f"(mean and standard deviation of {len(values)} runs over {confirmation.override}; "
-        f"{min(values):.4f} to {max(values):.4f})"
+        f"over {len(values)} runs ({min(values):.4f} to {max(values):.4f})\n"
+        f"{confirmation.override}; mean and standard deviation"
     )
 
 
@@ -110,9 +129,10 @@ def history_figure(trials: Sequence[TrialResult]) -> Figure:
     best = [
         (t.number, b) for t, b in zip(trials, best_so_far(trials), strict=True) if b is not None
     ]
-    axes.step(*zip(*best, strict=True), where="post", color="C1", label="best so far")
+    if best:
+        axes.step(*zip(*best, strict=True), where="post", color="C1", label="best so far")
     axes.set_xlabel("trial")
-    axes.set_ylabel(scored[0].monitor or "objective")
+    axes.set_ylabel(objective_label(scored))
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
@@ -121,8 +141,8 @@ def history_figure(trials: Sequence[TrialResult]) -> Figure:
 
 def _text_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """An aligned table as text: MLflow draws Markdown tables without space between columns."""
-    columns = [name for name in rows[0] if name not in ("run", "error")] if rows else []
-    lines = [columns, *([_cell(row[name]) for name in columns] for row in rows)]
+    columns = shown_columns(rows)
+    lines = [columns, *([_cell(row.get(name)) for name in columns] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     texts = (
         "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))

@@ -52,6 +52,7 @@ class SweepResult:
         chosen: the best trial of each task.
         tested: test metrics of each chosen trial, by run id; empty where there was no test.
         confirmation: the chosen config run again, if that was asked for.
+        problems: what went wrong beside the trials, one line each.
     """
 
     name: str
@@ -62,9 +63,19 @@ class SweepResult:
     chosen: Sequence[TrialResult] = ()
     tested: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     confirmation: Confirmation | None = None
+    problems: Sequence[str] = ()
+
+    @property
+    def all_trials(self) -> list[TrialResult]:
+        """The trials of the search and those of the confirmation."""
+        return [*self.trials, *(self.confirmation.trials if self.confirmation else ())]
 
     @property
     def failed(self) -> list[TrialResult]:
         """Trials that did not run to their end, those of the confirmation included."""
-        again = self.confirmation.trials if self.confirmation else ()
-        return [trial for trial in (*self.trials, *again) if not trial.finished]
+        return [trial for trial in self.all_trials if not trial.finished]
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every trial finished and everything else went well too."""
+        return not self.failed and not self.problems

@@ -6,10 +6,12 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from mlflow.entities import Run
 
-from labloom.record import Store
+from labloom.record import Store, recorded_overrides
+from labloom.sweep.swept import swept_values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,8 @@ class TrialResult:
         objective: value at the best checkpoint; None if it never got one.
         metrics: last value of every metric.
         swept: what distinguishes it from the other trials.
-        overrides: the command line that runs it alone.
+        overrides: the command line that runs it alone; secrets are hidden in it.
+        config_dir: the user's own folder of option files.
         checkpoint: path of its best checkpoint.
         error: first line of what went wrong.
         seconds: wall time, s.
@@ -42,6 +45,7 @@ class TrialResult:
     metrics: Mapping[str, float] = field(default_factory=dict)
     swept: Mapping[str, str] = field(default_factory=dict)
     overrides: Sequence[str] = ()
+    config_dir: str | None = None
     checkpoint: str | None = None
     error: str | None = None
     seconds: float | None = None
@@ -58,7 +62,7 @@ def read_trials(
     """The trials of a sweep in the order of their numbers."""
     runs = store.children(parent_run_id)
     found = [
-        _as_trial(run, swept)
+        _as_trial(store, run, swept)
         for run in runs
         if run.data.tags.get("labloom.trial.purpose", "search") == purpose
     ]
@@ -100,10 +104,28 @@ def _number(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else value
 
 
-def _as_trial(run: Run, swept: Sequence[str]) -> TrialResult:
+def objective_label(trials: Iterable[TrialResult]) -> str:
+    """What to call the objective: its own name, when all trials that have one share it."""
+    names = {trial.monitor for trial in trials if trial.monitor is not None}
+    return names.pop() if len(names) == 1 else "objective"
+
+
+def _shown_overrides(store: Store, run: Run) -> list[str]:
+    """The recorded overrides; where they cannot run again, what there is to be shown."""
+    try:
+        return recorded_overrides(store.client, run)
+    except Exception:  # noqa: BLE001  a value is hidden, or the artifact store fails in its own way
+        pass
+    try:
+        return [str(item) for item in json.loads(run.data.tags.get("labloom.overrides", "[]"))]
+    except ValueError:  # cut by MLflow
+        copy = Path(run.data.tags.get("labloom.output_dir", "")) / "overrides.txt"
+        return copy.read_text(encoding="utf-8").splitlines() if copy.is_file() else []
+
+
+def _as_trial(store: Store, run: Run, swept: Sequence[str]) -> TrialResult:
     tags, info = run.data.tags, run.info
-    overrides = json.loads(tags.get("labloom.overrides", "[]"))
-    values = dict(text.lstrip("+").split("=", 1) for text in overrides if "=" in text)
+    overrides = _shown_overrides(store, run)
     return TrialResult(
         number=int(tags.get("labloom.trial", -1)),
         run_id=info.run_id,
@@ -113,8 +135,9 @@ def _as_trial(run: Run, swept: Sequence[str]) -> TrialResult:
         mode=tags.get("labloom.objective.mode"),
         objective=_number(run.data.metrics.get("objective")),
         metrics=run.data.metrics,
-        swept={key: values[key] for key in swept if key in values},
+        swept=swept_values(overrides, swept),
         overrides=overrides,
+        config_dir=tags.get("labloom.config_dir"),
         checkpoint=tags.get("labloom.checkpoint"),
         error=tags.get("labloom.error"),
         seconds=(info.end_time - info.start_time) / 1000 if info.end_time else None,

@@ -73,9 +73,9 @@ class _TrialRunner:
     def _label(self, number: int, purpose: str) -> str:
         if purpose == "confirm":
             return f"confirm {number}"
-        if self._total is None:
-            return f"trial {number}"
-        return f"[{number + 1:>{len(str(self._total))}}/{self._total}]"
+        width = len(str(self._total or 0))
+        of = f" ({number + 1:>{width}} of {self._total})" if self._total else ""
+        return f"trial {number:>{width}}{of}"
 
 
 def _score(monitor: str | None, outcome: Outcome, purpose: str) -> str:
@@ -102,7 +102,8 @@ def print_search(result: SweepResult) -> None:
     _print_failed(result.trials)
     for chosen in result.chosen:
         say()
-        say(f"chosen   trial {chosen.number}, {chosen.monitor} {chosen.objective:.4f}")
+        run = chosen.run_id[:SHORT_ID]
+        say(f"chosen   trial {chosen.number}, {chosen.monitor} {chosen.objective:.4f}, run {run}")
         say(f"again    {rerun_command(chosen)}")
 
 

@@ -15,9 +15,9 @@ from labloom.compose.arguments import CommandLine, free_custom_nodes
 from labloom.compose.plan import Plan
 from labloom.errors import NoTestStageError
 from labloom.evaluate import test_checkpoint
-from labloom.record import RunRecord, Store, recorded_overrides, reopen_for_test, status_of
+from labloom.record import RunRecord, Store, reopen_for_test, status_of
 from labloom.record.masking import mask_override
-from labloom.recorded import job_of, merged_overrides
+from labloom.recorded import job_of, merged_overrides, restored_overrides
 from labloom.sweep.result import Confirmation, SweepResult
 from labloom.sweep.trial_runs import RunTrial, one_line, run_trials
 from labloom.sweep.trials import TrialResult
@@ -77,7 +77,7 @@ def _test_once(store: Store, trial: TrialResult, plan: Plan) -> dict[str, float]
     if own or plan.first.config.test is False or trial.checkpoint is None:
         return own
     run = store.get_run(trial.run_id)
-    job = job_of(store, run)
+    job = job_of(store, run, _hidden_in_records(plan))
     try:
         with reopen_for_test(job, store, run) as record:
             record.end_status = "FINISHED"  # its training is done, whatever becomes of the test
@@ -97,7 +97,7 @@ def _confirm(
 ) -> Confirmation:
     store, wanted = parent.store, plan.first.config.sweep.confirm
     typed = f"{wanted.key}={','.join(map(str, wanted.over))}"
-    recorded = recorded_overrides(store.client, store.get_run(best.run_id))
+    recorded = restored_overrides(store, store.get_run(best.run_id), _hidden_in_records(plan))
     line = CommandLine(
         flags=("--multirun",),
         overrides=free_custom_nodes(merged_overrides(recorded, [typed])),
@@ -111,6 +111,11 @@ def _confirm(
     return Confirmation(
         override=mask_override(typed), trials=ran.trials, metric=_test_metric(best, ran.trials)
     )
+
+
+def _hidden_in_records(plan: Plan) -> list[str]:
+    """Typed overrides with a secret: the store has them masked, the command line still knows."""
+    return [text for text in plan.line.overrides if mask_override(text) != text]
 
 
 def _test_metric(best: TrialResult, trials: Sequence[TrialResult]) -> str:

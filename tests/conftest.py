@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -61,9 +62,15 @@ def light_labloom(tmp_path):
     return run
 
 
+MINIMAL_TASK = "# @package _global_\n"
+
+
 @pytest.fixture
 def plugin_folder(tmp_path, monkeypatch):
-    """Write plugins into a folder that LABLOOM_PLUGINS names; returns the function that does it."""
+    """Write plugins into a folder that LABLOOM_PLUGINS names; returns the function that does it.
+
+    Every task of the plugin gets an option file, unless ``files`` has it; None leaves a file out.
+    """
     root = tmp_path / "some_plugins"
     monkeypatch.setenv("LABLOOM_PLUGINS", str(root))
     monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))  # restored afterwards
@@ -86,9 +93,16 @@ def plugin_folder(tmp_path, monkeypatch):
             f"src/{package}/__init__.py": "",
             f"src/{package}/conf/__init__.py": "",
             f"src/{package}/plugin.py": plugin,
+            **{
+                f"src/{package}/conf/task/{task}.yaml": MINIMAL_TASK
+                for task in re.findall(r'Task\(\s*name="(\w+)"', plugin)
+                if task.startswith(f"{plugin_id}_")
+            },
             **{f"src/{package}/{path}": text for path, text in (files or {}).items()},
         }
         for path, text in contents.items():
+            if text is None:  # a file that is to be missing
+                continue
             file = folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(textwrap.dedent(text))

@@ -16,19 +16,20 @@ ROOMS = (
     ("errors", "signals"),
     ("hookspecs",),
     ("plugins",),
-    ("compose",),
+    ("compose", "scaffold"),
     ("record",),
     ("callbacks",),
     ("build",),
-    ("run", "recorded", "resume", "evaluate", "predict", "observers", "relaunch"),
+    ("run", "recorded", "resume", "evaluate", "predict", "observers", "relaunch", "health"),
     ("sweep",),
+    ("testing",),
     ("cli",),
 )
 LEVELS = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 FILES = sorted(
     file
     for file in PACKAGE.rglob("*.py")
-    if file.relative_to(PACKAGE).parts[0] not in ("conf", "experiments")
+    if file.relative_to(PACKAGE).parts[0] not in ("conf", "experiments", "template")
 )
 # The package itself offers the contract, and __main__ is the door to the command line.
 DOORS = {"__init__.py": "hookspecs", "__main__.py": "cli"}

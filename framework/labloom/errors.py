@@ -6,7 +6,9 @@ LabloomError                 exit status 1: a run failed
 │   └── PluginError          exit status 2: the plugin asked for is broken, missing or ambiguous
 ├── DataError                exit status 1: data is missing, empty or corrupt
 ├── StoreError               exit status 1: the MLflow store cannot be reached
-└── CheckpointError          exit status 1: a checkpoint is missing or cannot be used
+├── CheckpointError          exit status 1: a checkpoint is missing or cannot be used
+└── ContractError            exit status 1: a plugin breaks the contract that labloom check tests
+    └── NetworkError         exit status 1: something reached for the network where it may not
 
 Stopped                      not an Exception: Ctrl-C (exit status 130) or SIGTERM (143)
 """
@@ -84,6 +86,14 @@ class StoreError(LabloomError):
 
 class CheckpointError(LabloomError):
     """A checkpoint is missing or cannot be used."""
+
+
+class ContractError(LabloomError):
+    """A plugin does not do what every plugin has to; the message says how to mend it."""
+
+
+class NetworkError(ContractError):
+    """Something reached for the network while it was blocked."""
 
 
 class Stopped(BaseException):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -24,12 +24,17 @@ from labloom.relaunch import as_in_first_process, is_first_process, relaunched_a
 log = logging.getLogger(__name__)
 
 
-def run(job: Job, tell: Callable[[Outcome], None] | None = None) -> Outcome:
+def run(
+    job: Job,
+    tell: Callable[[Outcome], None] | None = None,
+    watchers: Sequence[pl.Callback] = (),
+) -> Outcome:
     """Train, test and record ``job``.
 
     Args:
         job: what to run.
         tell: called with the outcome however the run ends, also when an exception goes on.
+        watchers: further callbacks, of whoever calls and wants to see inside.
 
     Returns:
         How it ended, with the objective of the best checkpoint.
@@ -47,7 +52,7 @@ def run(job: Job, tell: Callable[[Outcome], None] | None = None) -> Outcome:
         about = {"run": recorded, "cfg": job.config, "task": job.task}
         notify("run_started", **about)
         try:
-            outcome = _train_and_test(job, recorded)
+            outcome = _train_and_test(job, recorded, watchers)
         except BaseException as error:
             outcome = unfinished(job, recorded, error)
             raise
@@ -58,13 +63,15 @@ def run(job: Job, tell: Callable[[Outcome], None] | None = None) -> Outcome:
     return outcome
 
 
-def _train_and_test(job: Job, recorded: JobRecord | None) -> Outcome:
+def _train_and_test(
+    job: Job, recorded: JobRecord | None, watchers: Sequence[pl.Callback]
+) -> Outcome:
     seed(job.config.seed)
     parts = build_parts(job)
     if recorded is not None:
         recorded.log_datasets(parts.datamodule)
     _refuse_impossible_test(job, parts)
-    trainer = build_trainer(job, recorded, parts)
+    trainer = build_trainer(job, recorded, parts, watchers)
     if recorded is not None:
         recorded.logger.attach(trainer)
     fit(trainer, parts, job)

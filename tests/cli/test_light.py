@@ -42,20 +42,6 @@ def test_list_shows_a_broken_plugin_and_still_exits_with_0(light_labloom, plugin
     assert "vision_classify" in done.stdout
 
 
-def test_doctor_shows_the_whole_cause_and_exits_with_1(light_labloom, plugin_folder, tmp_path):
-    plugin_folder("bad", "import a_package_that_is_not_there")
-    done = light_labloom("doctor", "bad", LABLOOM_PLUGINS=str(tmp_path / "some_plugins"))
-    assert done.returncode == 1
-    assert "Traceback" in done.stdout
-    assert "a_package_that_is_not_there" in done.stdout
-
-
-def test_doctor_of_healthy_plugins_exits_with_0(light_labloom):
-    done = light_labloom("doctor")
-    assert done.returncode == 0
-    assert "labloom-vision" in done.stdout
-
-
 def test_the_composed_config_is_printed_by_hydras_own_flag(light_labloom):
     done = light_labloom("run", "task=vision_classify", "--cfg", "job", "--package", "optimizer")
     assert done.returncode == 0

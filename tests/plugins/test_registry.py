@@ -77,7 +77,7 @@ def test_an_option_file_without_the_plugins_prefix_is_refused(plugin_folder, goo
     plugin_folder("bad", good_plugin.format(id="bad"), files={"conf/model/mlp.yaml": "a: 1"})
     failure = discover().failures["bad"]
     assert failure.stage == "options"
-    assert "'<group>/bad_mlp.yaml'" in failure.cause
+    assert "must be called 'model/bad_mlp.yaml'" in failure.cause
 
 
 def test_a_config_folder_without_init_is_refused(plugin_folder, good_plugin):

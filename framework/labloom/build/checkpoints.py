@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.utilities.model_helpers import is_overridden
 
+from labloom.build.hooks import told_as_hook
 from labloom.build.parts import build_module
 from labloom.build.targets import TargetRules
 from labloom.callbacks.checkpoints import LAST, BestCheckpoint, LastCheckpoint
@@ -136,7 +137,8 @@ def _rebuild(
 ) -> LightningModule:
     if plugin is not None and state.get("built_by"):
         task = next(task for task in plugin.tasks if task.name == config.task.name)
-        module, _ = discover().hooks_of(plugin).build(cfg=config, task=task)
+        with told_as_hook("build", plugin):
+            module, _ = discover().hooks_of(plugin).build(cfg=config, task=task)
         return module
     return build_module(config, state["spec"], rules)
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.utilities.model_helpers import is_overridden
 
+from labloom.build.hooks import plugin_callbacks
 from labloom.build.parts import ask_plugin, read_spec
 from labloom.build.targets import TargetRules, instantiate, plain
-from labloom.build.trainer import plugin_callbacks
 from labloom.callbacks.progress import make_progress
 from labloom.callbacks.quiet import quiet_lightning
 

@@ -18,11 +18,11 @@ from pytorch_lightning import LightningDataModule, LightningModule
 from pytorch_lightning.utilities import rank_zero_only
 
 from labloom.build import bindings
+from labloom.build.hooks import ask_build
 from labloom.build.optimizers import refuse_ignored_choices, supply_optimizers
 from labloom.build.targets import TargetRules, instantiate, locate, plain
 from labloom.build.typed import typed
 from labloom.errors import ConfigError, LabloomError, PluginError
-from labloom.plugins import discover
 
 if TYPE_CHECKING:
     from labloom.compose.job import Job
@@ -68,11 +68,10 @@ def ask_plugin(job: Job) -> Parts | None:
 
     Raises:
         PluginError: it returned something else than a module and a datamodule.
+        LabloomError: the hook failed; its own error is the cause.
     """
-    if job.plugin is None:
-        return None
-    built = discover().hooks_of(job.plugin).build(cfg=job.config, task=job.task)
-    if built is None:
+    built = ask_build(job)
+    if job.plugin is None or built is None:
         return None
     kinds = (LightningModule, LightningDataModule)
     if not (isinstance(built, tuple) and len(built) == 2 and all(map(isinstance, built, kinds))):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
@@ -13,6 +13,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from labloom import __version__
 from labloom.build import bindings
+from labloom.build.hooks import plugin_callbacks
 from labloom.build.optimizers import refuse_accumulation_with_full_batch, uses_full_batch
 from labloom.build.targets import TargetRules, instantiate, plain
 from labloom.callbacks.checkpoints import (
@@ -25,7 +26,6 @@ from labloom.callbacks.progress import make_progress
 from labloom.callbacks.quiet import quiet_lightning
 from labloom.callbacks.run_state import RunState
 from labloom.errors import ConfigError
-from labloom.plugins import discover
 from labloom.record.masking import mask_value
 
 if TYPE_CHECKING:
@@ -42,13 +42,16 @@ OURS = {
 }
 
 
-def build_trainer(job: Job, run: RunRecord | None, parts: Parts) -> Trainer:
+def build_trainer(
+    job: Job, run: RunRecord | None, parts: Parts, watchers: Sequence[Callback] = ()
+) -> Trainer:
     """Build the Trainer.
 
     Args:
         job: the run; keys of ``job.config.trainer`` go to the Trainer as they are.
         run: receives what is logged; None: nothing is logged anywhere.
         parts: what will be trained.
+        watchers: further callbacks, of the program rather than of the config.
 
     Raises:
         ConfigError: Lightning refuses the settings, or settings contradict each other.
@@ -69,7 +72,7 @@ def build_trainer(job: Job, run: RunRecord | None, parts: Parts) -> Trainer:
         "default_root_dir": str(job.output_dir),
         **settings,
         "logger": run.logger if run is not None else False,
-        "callbacks": build_callbacks(job, run, parts),
+        "callbacks": [*watchers, *build_callbacks(job, run, parts)],
         "profiler": _profiler(settings.get("profiler"), job),
     }
     arguments["enable_checkpointing"] = any(
@@ -105,12 +108,6 @@ def build_callbacks(job: Job, run: RunRecord | None, parts: Parts) -> list[Callb
     optional = [callback for callback in chosen if callback is not None]
     state = RunState(run_state(job, run, parts))
     return [*optional, *plugin_callbacks(job), *extra, state, *_checkpoints(job)]
-
-
-def plugin_callbacks(job: Job) -> list[Callback]:
-    """What the ``extra_callbacks`` hook of the task's plugin returns."""
-    answers = discover().hooks_of(job.plugin).extra_callbacks(cfg=job.config, task=job.task)
-    return [callback for several in answers for callback in several]
 
 
 def run_state(job: Job, run: RunRecord | None, parts: Parts) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ import click
 
 from labloom.cli.output import print_json, print_table, say
 from labloom.compose.experiments import Experiment, find_experiments
-from labloom.plugins import Plugin, Registry, discover, missing_packages
+from labloom.plugins import Plugin, Registry, cautions, discover, missing_packages
 
 GROUPS = ("model", "data")
 
@@ -107,9 +107,17 @@ def _as_json(
             {"name": e.name, "task": e.task, "summary": e.summary} for e in experiments
         ],
         "broken": [
-            {"plugin": f.id, "from": list(f.origins), "stage": f.stage, "cause": f.cause}
+            {
+                "plugin": f.id,
+                "from": list(f.origins),
+                "stage": f.stage,
+                "cause": f.cause,
+                "place": f.place,
+                "fix": f.fix,
+            }
             for f in registry.failures.values()
         ],
+        "warnings": [text for plugin in registry.plugins.values() for text in cautions(plugin)],
         "disabled": sorted(registry.disabled),
     }
 
@@ -119,7 +127,13 @@ def _print_failures(registry: Registry) -> None:
         say()
         say(f"BROKEN  {failure.id} ({' and '.join(failure.origins)}) at {failure.stage}")
         say(f"  {failure.cause}")
-        say(f"  {failure.fix or f'labloom doctor {failure.id}   (shows the whole error)'}")
+        if failure.place:
+            say(f"  in {failure.place}")
+        say(f"  {failure.fix}   (labloom doctor {failure.id} shows the whole error)")
+    for plugin in registry.plugins.values():
+        for text in cautions(plugin):
+            say()
+            say(f"warning: {text}")
     if registry.disabled:
         say()
         say(f"switched off by LABLOOM_DISABLE: {', '.join(sorted(registry.disabled))}")

@@ -6,7 +6,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from labloom.cli.output import say
 from labloom.compose.composing import hydra_ready
-from labloom.compose.explain import group_options
+from labloom.compose.groups import group_options
 from labloom.errors import listing
 
 EXAMPLES = """\

@@ -11,7 +11,8 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from labloom.compose.arguments import trusted_packages
-from labloom.compose.explain import conflict, dotted_keys, group_options, typed_key, unknown_key
+from labloom.compose.explain import conflict, dotted_keys, typed_key, unknown_key
+from labloom.compose.groups import group_options
 from labloom.compose.schema import GRADIENT_DESCENT, SCHEDULERS, schema_of
 from labloom.compose.typed import Problem, known_keys, problems_in, unknown_keys
 from labloom.errors import ConfigError, listing, nearest

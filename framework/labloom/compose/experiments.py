@@ -9,6 +9,9 @@ from typing import Any
 import yaml
 
 from labloom.compose.folders import experiment_folders
+from labloom.plugins import discover
+
+GROUP = "experiment"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +32,10 @@ class Experiment:
 
 
 def find_experiments() -> list[Experiment]:
-    """Every experiment in reach, by name; the user's own folder hides a shipped namesake."""
+    """Every experiment in reach, by name; the first folder that has a name wins, as in Hydra."""
     found: dict[str, Experiment] = {}
-    for folder in experiment_folders():
+    of_plugins = [plugin.config_folder / GROUP for plugin in discover().plugins.values()]
+    for folder in [*of_plugins, *experiment_folders()]:
         for file in sorted(folder.glob("*.yaml")):
             found.setdefault(file.stem, read_experiment(file))
     return [found[name] for name in sorted(found)]

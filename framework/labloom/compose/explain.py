@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import yaml
 from hydra import compose
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from labloom.compose.arguments import parse_overrides
-from labloom.compose.experiments import find_experiment
+from labloom.compose.defaults_lists import task_of_defaults, wrong_default
+from labloom.compose.experiments import Experiment, find_experiment
+from labloom.compose.groups import group_options, is_group
+from labloom.compose.option_files import yaml_error
 from labloom.compose.schema import Root
 from labloom.compose.typed import known_keys
 from labloom.errors import ConfigError, PluginError, listing, nearest
@@ -22,8 +25,8 @@ from labloom.plugins import discover
 # Groups that Hydra itself brings; their keys are Hydra's business.
 HYDRA_PREFIXES = ("hydra.", "hydra/")
 # What composing raises for a wrong command line: Hydra a ValueError for model=null, OmegaConf an
-# AttributeError for a mapping merged into null.
-REFUSALS = (HydraException, OmegaConfBaseException, ValueError, AttributeError)
+# AttributeError for a mapping merged into null, and the parser its own for a file that is no YAML.
+REFUSALS = (HydraException, OmegaConfBaseException, ValueError, AttributeError, yaml.YAMLError)
 
 
 def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
@@ -33,25 +36,17 @@ def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
         error: what Hydra or OmegaConf raised.
         overrides: the overrides that were being composed.
     """
+    if isinstance(error, yaml.YAMLError):
+        return yaml_error(error)
     parsed = parse_overrides(overrides)
     explanation = (
         _missing_task(parsed)
         or _unknown_option(parsed)
         or _chosen_twice(parsed)
+        or _wrong_file(parsed)
         or _unknown_key(parsed)
     )
     return explanation or _in_hydras_words(error)
-
-
-def group_options(group: str) -> list[str]:
-    """Names of the options of a config group. Hydra must be initialised."""
-    return GlobalHydra.instance().config_loader().get_group_options(group)
-
-
-def is_group(name: str) -> bool:
-    """Whether ``name`` is a config group, e.g. ``model`` or ``hydra/launcher``."""
-    parent, _, last = name.rpartition("/")
-    return last in GlobalHydra.instance().config_loader().list_groups(parent)
 
 
 def dotted_keys(node: Any, prefix: str = "") -> list[str]:
@@ -140,11 +135,26 @@ def _refuse_without_plugin(experiment: str) -> None:
     except PluginError:
         raise
     except ConfigError as error:
+        _refuse_misspelt(found)
         plugin = found.task.partition("_")[0]
         raise PluginError(
             f"experiment '{experiment}' needs task '{found.task}', whose plugin is not installed",
             fix=f"pip install labloom-{plugin}",
         ) from error
+
+
+def _refuse_misspelt(experiment: Experiment) -> None:
+    """The task's plugin may be there: then it is the name that is wrong."""
+    task = str(experiment.task)
+    for plugin in discover().plugins.values():
+        if task.startswith(f"{plugin.id}_"):
+            near = nearest(task, [own.name for own in plugin.tasks])
+            raise ConfigError(
+                f"{experiment.file} chooses task '{task}', "
+                f"which plugin '{plugin.id}' does not have",
+                expected=f"one of {listing(own.name for own in plugin.tasks)}",
+                fix=f"did you mean '{near}'?" if near else None,
+            )
 
 
 def _chosen_twice(overrides: Sequence[Override]) -> ConfigError | None:
@@ -165,6 +175,24 @@ def typed_key(override: Override) -> str:
 def conflict(first: str, second: str, reason: str = "they contradict each other") -> ConfigError:
     """The error for two typed overrides that cannot both hold."""
     return ConfigError(f"'{first}' and '{second}': {reason}", fix="type only one of them")
+
+
+def _wrong_file(overrides: Sequence[Override]) -> ConfigError | None:
+    """What is wrong in the chosen files, if they alone do not compose."""
+    if _keys_without_values(overrides):
+        return None
+    typed = {o.key_or_group: o.value() for o in overrides if is_group(o.key_or_group)}
+    chosen = {group: str(choice) for group, choice in typed.items() if choice is not None}
+    wrong = wrong_default(chosen)
+    experiment = chosen.get("experiment")
+    if wrong or not experiment or "task" in chosen or task_of_defaults(experiment):
+        return wrong
+    tasks = listing(discover().tasks)
+    return ConfigError(
+        f"no task was chosen: experiment '{experiment}' names none",
+        expected=f"'override /task: NAME' in its defaults list, with one of {tasks}",
+        fix=f"labloom run experiment={experiment} task=...",
+    )
 
 
 def _unknown_key(overrides: Sequence[Override]) -> ConfigError | None:

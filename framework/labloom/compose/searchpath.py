@@ -16,11 +16,9 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
-from labloom.compose.experiments import read_experiment
+from labloom.compose.experiments import GROUP, read_experiment
 from labloom.compose.folders import experiment_folders
 from labloom.plugins import discover
-
-GROUP = "experiment"
 
 
 def register(config_dir: str | None = None) -> None:

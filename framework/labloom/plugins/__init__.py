@@ -7,6 +7,7 @@ with one id refuse each other. One broken plugin never stops the others.
 """
 
 from labloom.plugins.candidates import Candidate
+from labloom.plugins.cautions import cautions
 from labloom.plugins.loading import Plugin
 from labloom.plugins.registry import CUSTOM, Failure, Registry, discover, missing_packages
 
@@ -16,6 +17,7 @@ __all__ = [
     "Failure",
     "Plugin",
     "Registry",
+    "cautions",
     "discover",
     "missing_packages",
 ]

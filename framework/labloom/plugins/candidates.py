@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+from labloom.errors import PluginError, nearest
 from labloom.hookspecs import ENTRY_POINT_GROUP
+
+EXAMPLE = 'speech = "labloom_speech.plugin"'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +26,8 @@ class Candidate:
         distribution: name of the pip distribution.
         version: its version; ``"0"`` when its folder does not say.
         folder: the plugin's folder; None when it was found as an installed distribution.
+        attribute: what the entry point names inside the module; a plugin is a whole module, so
+            anything here is refused when the plugin is loaded.
     """
 
     id: str
@@ -28,6 +35,7 @@ class Candidate:
     distribution: str
     version: str
     folder: Path | None = None
+    attribute: str = ""
 
     @property
     def package(self) -> str:
@@ -39,6 +47,26 @@ class Candidate:
         """Distribution and version, with the folder when there is one."""
         place = f" in {self.folder}" if self.folder else ""
         return f"{self.distribution} {self.version}{place}"
+
+    @property
+    def source(self) -> Path | None:
+        """The folder that has to be on Python's path before the plugin is installed."""
+        if self.folder is None:
+            return None
+        return self.folder / "src" if (self.folder / "src").is_dir() else self.folder
+
+    @property
+    def project_file(self) -> str:
+        """Where its author writes entry points and dependencies."""
+        if self.folder is None:
+            return f"pyproject.toml of {self.distribution}"
+        return str(self.folder / "pyproject.toml")
+
+    @property
+    def entry_point(self) -> str:
+        """The line that declares the plugin."""
+        target = f"{self.module}:{self.attribute}" if self.attribute else self.module
+        return f'{self.id} = "{target}"'
 
     @property
     def install_command(self) -> str:
@@ -54,7 +82,8 @@ def installed() -> list[Candidate]:
         Candidate(
             id=entry.name,
             module=entry.module,
-            distribution=_canonical(entry.dist.name),
+            attribute=entry.attr or "",
+            distribution=canonical(entry.dist.name),
             version=entry.dist.version,
         )
         for entry in metadata.entry_points(group=ENTRY_POINT_GROUP)
@@ -62,46 +91,107 @@ def installed() -> list[Candidate]:
     ]
 
 
-def in_folder(folder: Path) -> list[Candidate]:
+def in_folder(folder: Path, *, named: bool = True) -> list[Candidate]:
     """Candidates that ``folder/pyproject.toml`` declares.
 
+    Args:
+        folder: a plugin's folder.
+        named: whether the user named this very folder, which then has to hold a plugin.
+
     Raises:
-        OSError, tomllib.TOMLDecodeError, KeyError: the file is missing or is no project file.
+        PluginError: the folder or its project file is missing or broken, or declares no plugin.
     """
-    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    entries = project.get("entry-points", {}).get(ENTRY_POINT_GROUP, {})
-    return [
-        Candidate(
-            id=name,
-            module=target.partition(":")[0].strip(),
-            distribution=_canonical(project["name"]),
-            version=project.get("version", "0"),
-            folder=folder,
-        )
-        for name, target in entries.items()
-    ]
+    project = _project(folder)
+    groups = project.get("entry-points", {})
+    if ENTRY_POINT_GROUP not in groups:
+        _refuse_other_groups(folder, groups, named)
+    try:
+        return [
+            Candidate(
+                id=name,
+                module=target.partition(":")[0].strip(),
+                attribute=target.partition(":")[2].strip(),
+                distribution=canonical(project["name"]),
+                version=project.get("version", "0"),
+                folder=folder,
+            )
+            for name, target in groups.get(ENTRY_POINT_GROUP, {}).items()
+        ]
+    except (KeyError, AttributeError) as error:
+        raise PluginError(
+            f"{folder / 'pyproject.toml'} is no project with entry points",
+            expected=f"a name under [project], and entry points such as {EXAMPLE}",
+            got=f"{type(error).__name__}: {error}",
+            fix=f"mend {folder / 'pyproject.toml'}, or take it out of LABLOOM_PLUGINS",
+        ) from error
 
 
-def folders() -> list[Path]:
-    """Plugin folders: those of ``LABLOOM_PLUGINS``, then those of this checkout, if it is one.
+def folders() -> list[tuple[Path, bool]]:
+    """Plugin folders, each with whether the user named that very folder.
 
-    Each entry of ``LABLOOM_PLUGINS`` is a plugin's folder or a folder of such folders.
+    First those of ``LABLOOM_PLUGINS``, then those of this checkout, if it is one. Each entry of
+    ``LABLOOM_PLUGINS`` is a plugin's folder or a folder of such folders.
     """
     named = filter(None, os.environ.get("LABLOOM_PLUGINS", "").split(os.pathsep))
-    found: list[Path] = []
+    found: dict[Path, bool] = {}
     for root in (Path(entry).expanduser().resolve() for entry in named):
-        found += _projects_inside(root) or [root]
+        inside = list(_projects_inside(root))
+        for folder in inside or [root]:
+            found.setdefault(folder, folder == root)
     checkout = Path(__file__).resolve().parents[3]
     if (checkout / "framework" / "labloom").is_dir():
-        found += _projects_inside(checkout / "plugins")
-    return list(dict.fromkeys(found))
+        for folder in _projects_inside(checkout / "plugins"):
+            found.setdefault(folder, False)
+    return list(found.items())
 
 
-def _projects_inside(root: Path) -> list[Path]:
-    if (root / "pyproject.toml").exists():
-        return [root]
-    return sorted(project.parent for project in root.glob("*/pyproject.toml"))
-
-
-def _canonical(distribution: str) -> str:
+def canonical(distribution: str) -> str:
+    """A distribution's name in one spelling; pip takes several."""
     return distribution.lower().replace("_", "-")
+
+
+def _projects_inside(root: Path) -> Iterator[Path]:
+    if (root / "pyproject.toml").exists():
+        yield root
+    else:
+        yield from sorted(project.parent for project in root.glob("*/pyproject.toml"))
+
+
+def _project(folder: Path) -> Mapping[str, Any]:
+    file = folder / "pyproject.toml"
+    out = "or take it out of LABLOOM_PLUGINS"
+    if not folder.is_dir():
+        raise PluginError(
+            f"there is no folder {folder}",
+            expected="a plugin's folder, or a folder of such folders",
+            fix=f"mend LABLOOM_PLUGINS ({os.environ.get('LABLOOM_PLUGINS', '')})",
+        )
+    try:
+        project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
+    except OSError as error:
+        raise PluginError(
+            f"{folder} has no pyproject.toml that can be read",
+            got=error.strerror,
+            fix=f"labloom new writes a whole plugin; {out}",
+        ) from error
+    except KeyError as error:
+        raise PluginError(
+            f"{file} has no [project]", fix=f"write [project] with name and version, {out}"
+        ) from error
+    except ValueError as error:  # no TOML, or no UTF-8
+        raise PluginError(f"{file} is no TOML: {error}", fix=f"mend {file}, {out}") from error
+    if not isinstance(project, dict):
+        raise PluginError(f"{file}: 'project' is no table", fix=f"write [project], {out}")
+    return project
+
+
+def _refuse_other_groups(folder: Path, groups: Mapping[str, Any], named: bool) -> None:
+    """A project without our group is not ours, unless it was named or the group is misspelt."""
+    near = nearest(ENTRY_POINT_GROUP, groups)
+    if named or near:
+        raise PluginError(
+            f"{folder / 'pyproject.toml'} declares no plugin",
+            expected=f'[project.entry-points."{ENTRY_POINT_GROUP}"] with a line such as {EXAMPLE}',
+            got=f'[project.entry-points."{near}"]' if near else None,
+            fix=f"add it to {folder / 'pyproject.toml'}, or take it out of LABLOOM_PLUGINS",
+        )

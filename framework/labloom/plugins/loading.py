@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
+import io
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 import pluggy
 
@@ -20,19 +20,30 @@ from labloom import hookspecs
 from labloom.errors import PluginError, listing, nearest
 from labloom.hookspecs import Task
 from labloom.plugins.candidates import Candidate
+from labloom.plugins.causes import wrong_entry_point
+from labloom.plugins.option_files import check_option_files, config_folder
 
 Stage = Literal["discover", "import", "register", "register_tasks", "options"]
 
+IMPL = "labloom_impl"  # the attribute by which pluggy knows what @hookimpl has marked
 HOOKS = [name for name, value in vars(hookspecs).items() if hasattr(value, "labloom_spec")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plugin:
-    """A plugin that was loaded and has registered its tasks."""
+    """A plugin that was loaded and has registered its tasks.
+
+    Args:
+        candidate: where it was found.
+        module: its module of hooks.
+        tasks: what it can train.
+        printed: what it wrote on standard output while it was loaded.
+    """
 
     candidate: Candidate
     module: ModuleType
     tasks: tuple[Task, ...]
+    printed: str = ""
 
     @property
     def id(self) -> str:
@@ -55,6 +66,11 @@ class Plugin:
         return self.candidate.version
 
     @property
+    def hooks(self) -> list[str]:
+        """Names of the hooks that it implements."""
+        return [name for name in HOOKS if hasattr(getattr(self.module, name, None), IMPL)]
+
+    @property
     def config_folder(self) -> Path:
         """Folder of the plugin's option files."""
         return config_folder(self.package)
@@ -69,48 +85,51 @@ class LoadError(Exception):
         self.error = error
 
 
-def load(candidate: Candidate, manager: pluggy.PluginManager) -> Plugin:
+def load(
+    candidate: Candidate, manager: pluggy.PluginManager, loaded: Iterable[Plugin] = ()
+) -> Plugin:
     """Import ``candidate`` and register its hooks with ``manager``.
+
+    Args:
+        candidate: the plugin.
+        manager: knows the hooks.
+        loaded: the plugins that are there already, whose names are taken.
 
     Raises:
         LoadError: at whatever stage it failed; nothing stays registered then.
     """
-    with _stage("import"):
-        make_importable(candidate)
-        module = importlib.import_module(candidate.module)
-    try:
-        with _stage("register"):
-            manager.register(module, name=candidate.id)
-            _refuse_unknown_hooks(module, manager)
-        with _stage("register_tasks"):
-            tasks = _registered_tasks(candidate.id, module, manager)
-        with _stage("options"):
-            _check_option_files(candidate)
-    except LoadError:
-        if manager.has_plugin(candidate.id):
-            manager.unregister(name=candidate.id)
-        raise
-    return Plugin(candidate=candidate, module=module, tasks=tasks)
+    others = list(loaded)
+    with _stdout_aside() as printed:
+        with _stage("discover"):
+            _refuse_attribute(candidate)
+        with _stage("import"):
+            module = _imported(candidate)
+        try:
+            with _stage("register"):
+                manager.register(module, name=candidate.id)
+                _refuse_unknown_hooks(module, manager)
+            with _stage("register_tasks"):
+                tasks = _registered_tasks(candidate.id, module, manager)
+                _refuse_taken_names(candidate, tasks, others)
+            with _stage("options"):
+                folders = [(other.candidate, other.config_folder) for other in others]
+                check_option_files(candidate, tasks, folders)
+        except LoadError:
+            if manager.has_plugin(candidate.id):
+                manager.unregister(name=candidate.id)
+            raise
+    return Plugin(candidate=candidate, module=module, tasks=tasks, printed=printed.getvalue())
 
 
 def make_importable(candidate: Candidate) -> None:
     """Put an uninstalled plugin's ``src`` on the path, for this process and its children."""
-    if candidate.folder is None:
+    if candidate.source is None:
         return
-    source = candidate.folder / "src"
-    path = str(source if source.is_dir() else candidate.folder)
+    path = str(candidate.source)
     if path not in sys.path:
         sys.path.insert(0, path)
         inherited = os.environ.get("PYTHONPATH", "")
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [path, inherited]))
-
-
-def config_folder(package: str) -> Path:
-    """``<package>/conf`` of an importable package."""
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise PluginError(f"'{package}' is not an importable package")
-    return Path(next(iter(spec.submodule_search_locations))) / "conf"
 
 
 @contextmanager
@@ -122,12 +141,59 @@ def _stage(stage: Stage) -> Iterator[None]:
         raise LoadError(stage, error) from error
 
 
+@contextmanager
+def _stdout_aside() -> Iterator[io.StringIO]:
+    """Send what a plugin prints to standard error: standard output may be JSON for a program."""
+    printed = io.StringIO()
+    try:
+        with redirect_stdout(printed):
+            yield printed
+    finally:
+        sys.stderr.write(printed.getvalue())
+
+
+def _refuse_attribute(candidate: Candidate) -> None:
+    if candidate.attribute:
+        raise PluginError(
+            f"the entry point says {candidate.entry_point}, but a plugin is a whole module",
+            fix=f'write {candidate.id} = "{candidate.module}" in {candidate.project_file}',
+        )
+
+
+def _imported(candidate: Candidate) -> ModuleType:
+    make_importable(candidate)
+    try:
+        module = importlib.import_module(candidate.module)
+    except ModuleNotFoundError as error:
+        absent = error.name or ""
+        if candidate.module == absent or candidate.module.startswith(f"{absent}."):
+            raise wrong_entry_point(candidate) from error
+        raise
+    _refuse_namesake(candidate, module)
+    return module
+
+
+def _refuse_namesake(candidate: Candidate, module: ModuleType) -> None:
+    """Two plugins with one package: Python would give the second one the first one's code."""
+    file = getattr(module, "__file__", None)
+    if candidate.folder is None or file is None:
+        return
+    if not Path(file).resolve().is_relative_to(candidate.folder.resolve()):
+        raise PluginError(
+            f"package '{candidate.package}' of {candidate.folder} is hidden by {file}",
+            fix=f"rename the folder {candidate.package}, and the entry point with it",
+        )
+
+
 def _refuse_unknown_hooks(module: ModuleType, manager: pluggy.PluginManager) -> None:
     for name, function in inspect.getmembers(module, inspect.isroutine):
-        if hasattr(function, "labloom_impl") and name not in HOOKS:
+        if hasattr(function, IMPL) and name not in HOOKS:
             near = nearest(name, HOOKS)
             hint = f"did you mean '{near}'?" if near else f"hooks are {listing(HOOKS)}"
-            raise PluginError(f"unknown hook '{name}' in {module.__name__}; {hint}")
+            raise PluginError(
+                f"unknown hook '{name}' in {module.__name__}; {hint}",
+                fix=f"rename it in {_place(function)}",
+            )
 
 
 def _registered_tasks(
@@ -135,28 +201,54 @@ def _registered_tasks(
 ) -> tuple[Task, ...]:
     others = [other for name, other in manager.list_name_plugin() if name != plugin_id]
     answers = manager.subset_hook_caller("register_tasks", others)()
+    hook = getattr(module, "register_tasks", None)
+    if hasattr(hook, IMPL) and not (answers and isinstance(answers[0], Iterable)):
+        raise PluginError(
+            f"register_tasks returned {answers[0] if answers else None!r}",
+            fix=f"return a list of labloom.Task in {_place(hook)}",
+        )
     tasks = tuple(task for answer in answers for task in answer)
     for task in tasks:
-        if not isinstance(task, Task):
-            raise PluginError(f"register_tasks returned {task!r} where labloom.Task was expected")
-        if not task.name.startswith(f"{plugin_id}_"):
-            raise PluginError(f"task '{task.name}' must be called '{plugin_id}_{task.name}'")
-        if task.mode not in ("min", "max"):
-            raise PluginError(f"task '{task.name}' has mode '{task.mode}', not 'min' or 'max'")
+        problem = _problem_of(task, plugin_id)
+        if problem:
+            raise PluginError(problem, fix=f"mend register_tasks in {_place(hook)}")
     names = [task.name for task in tasks]
     if len(set(names)) < len(names):
-        raise PluginError(f"register_tasks names a task twice: {listing(names)}")
+        raise PluginError(
+            f"register_tasks names a task twice: {listing(names)}",
+            fix=f"give each a name of its own in {_place(hook)}",
+        )
     return tasks
 
 
-def _check_option_files(candidate: Candidate) -> None:
-    """Refuse option files that Hydra would not find, or would take for another plugin's."""
-    folder = config_folder(candidate.package)
-    options = sorted(folder.rglob("*.yaml"))
-    if options and not (folder / "__init__.py").exists():
-        raise PluginError(f"{folder} needs an __init__.py, or Hydra does not find it")
-    for option in options:
-        place = option.relative_to(folder)
-        if len(place.parts) < 2 or not option.stem.startswith(f"{candidate.id}_"):
-            wanted = place.with_name(f"{candidate.id}_{option.name}")
-            raise PluginError(f"option file '{place}' must be called '<group>/{wanted.name}'")
+def _problem_of(task: Task, plugin_id: str) -> str | None:
+    if not isinstance(task, Task):
+        return f"register_tasks returned {task!r} where labloom.Task was expected"
+    if not task.name.startswith(f"{plugin_id}_"):
+        return f"task '{task.name}' must be called '{plugin_id}_{task.name}'"
+    if task.mode not in ("min", "max"):
+        return f"task '{task.name}' has mode '{task.mode}', not 'min' or 'max'"
+    if isinstance(task.requires, str):
+        return f"task '{task.name}' requires a text: write requires=('{task.requires}',)"
+    return None
+
+
+def _refuse_taken_names(
+    candidate: Candidate, tasks: Iterable[Task], others: Iterable[Plugin]
+) -> None:
+    """An id may begin another: 'foo' could register a task of 'foo_bar'."""
+    taken = {task.name: other.candidate for other in others for task in other.tasks}
+    for task in tasks:
+        if task.name in taken:
+            other = taken[task.name]
+            raise PluginError(
+                f"task '{task.name}' of plugin '{candidate.id}' ({candidate.origin}) is also one "
+                f"of plugin '{other.id}' ({other.origin})",
+                fix=f"rename it in one of them; meanwhile LABLOOM_DISABLE={other.id}",
+            )
+
+
+def _place(function: Any) -> str:
+    """File and line of a hook, below its decorator."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else "plugin.py"

@@ -17,6 +17,7 @@ from labloom.errors import ConfigError, PluginError, listing, nearest
 from labloom.hookspecs import Task
 from labloom.plugins import candidates
 from labloom.plugins.candidates import Candidate
+from labloom.plugins.causes import place_of, remedy
 from labloom.plugins.loading import LoadError, Plugin, Stage, load
 
 CUSTOM = Task(
@@ -37,14 +38,18 @@ class Failure:
         origins: every distribution that claims the id.
         stage: what was being done.
         error: what went wrong.
-        fix: what its author or user can do about it.
+        fix: what its author or user can do about it, in one line.
+        place: file and line in the plugin's own code, where there is one.
+        claimants: what claims the id; empty when a folder could not be read at all.
     """
 
     id: str
     origins: tuple[str, ...]
     stage: Stage
     error: BaseException
-    fix: str | None = None
+    fix: str
+    place: str | None = None
+    claimants: tuple[Candidate, ...] = ()
 
     @property
     def cause(self) -> str:
@@ -107,8 +112,8 @@ class Registry:
             return PluginError(
                 f"task '{name}' belongs to plugin '{broken}' ({' and '.join(failure.origins)}), "
                 f"which failed at '{failure.stage}'",
-                got=failure.cause,
-                fix=failure.fix or f"labloom doctor {broken}   (shows the whole error)",
+                got=f"{failure.cause} ({failure.place})" if failure.place else failure.cause,
+                fix=f"{failure.fix}   (labloom doctor {broken} shows the whole error)",
             )
         switched_off = _owner_of(name, self.disabled)
         if switched_off is not None:
@@ -136,15 +141,9 @@ def discover() -> Registry:
         if plugin_id in disabled:  # before any import: a switched-off plugin costs nothing
             continue
         try:
-            plugins[plugin_id] = load(_sole(plugin_id, claimants), manager)
+            plugins[plugin_id] = load(_sole(plugin_id, claimants), manager, plugins.values())
         except LoadError as failed:
-            failures[plugin_id] = Failure(
-                id=plugin_id,
-                origins=tuple(claimant.origin for claimant in claimants),
-                stage=failed.stage,
-                error=failed.error,
-                fix="uninstall one of them" if len(claimants) > 1 else None,
-            )
+            failures[plugin_id] = _failure(plugin_id, claimants, failed)
     return Registry(manager, plugins, failures, disabled)
 
 
@@ -155,7 +154,8 @@ def missing_packages(task: Task) -> list[str]:
 
 def _owner_of(task: str, plugin_ids: Iterable[str]) -> str | None:
     """The plugin whose id is the prefix of a task's name."""
-    return next((found for found in plugin_ids if task.startswith(f"{found}_")), None)
+    owners = [found for found in plugin_ids if task.startswith(f"{found}_")]
+    return max(owners, key=len, default=None)  # 'foo_bar' before 'foo'
 
 
 def _importable(module: str) -> bool:
@@ -169,16 +169,16 @@ def _claims() -> tuple[dict[str, list[Candidate]], dict[str, Failure]]:
     """Candidates by id, one for each distribution: a folder comes before an installation."""
     found: list[Candidate] = []
     failures: dict[str, Failure] = {}
-    for folder in candidates.folders():
+    for folder, named in candidates.folders():
         try:
-            found += candidates.in_folder(folder)
-        except (OSError, KeyError, AttributeError, ValueError) as error:
+            found += candidates.in_folder(folder, named=named)
+        except PluginError as error:
             failures[folder.name] = Failure(
                 id=folder.name,
                 origins=(str(folder),),
                 stage="discover",
                 error=error,
-                fix=f"mend {folder / 'pyproject.toml'}, or take it out of LABLOOM_PLUGINS",
+                fix=error.fix or f"mend {folder}",
             )
     claims: dict[str, list[Candidate]] = defaultdict(list)
     for candidate in [*found, *candidates.installed()]:
@@ -190,5 +190,22 @@ def _claims() -> tuple[dict[str, list[Candidate]], dict[str, Failure]]:
 def _sole(plugin_id: str, claimants: list[Candidate]) -> Candidate:
     if len(claimants) > 1:
         names = " and ".join(claimant.origin for claimant in claimants)
-        raise LoadError("discover", PluginError(f"two plugins claim the id '{plugin_id}': {names}"))
+        error = PluginError(
+            f"two plugins claim the id '{plugin_id}': {names}",
+            fix=f"uninstall one of them, or take it out of LABLOOM_PLUGINS: {names}",
+        )
+        raise LoadError("discover", error)
     return claimants[0]
+
+
+def _failure(plugin_id: str, claimants: list[Candidate], failed: LoadError) -> Failure:
+    place = place_of(failed.error, claimants[0])
+    return Failure(
+        id=plugin_id,
+        origins=tuple(claimant.origin for claimant in claimants),
+        stage=failed.stage,
+        error=failed.error,
+        fix=remedy(failed.error, claimants[0], place),
+        place=place,
+        claimants=tuple(claimants),
+    )

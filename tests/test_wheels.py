@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from labloom.scaffold import Names, write_plugin
+from labloom.scaffold.writing import TEMPLATE, template_files
+
 SOURCES = {
     "core": ("pyproject.toml", "README.md", "LICENSE", "framework", "conf", "experiments"),
     "vision": ("pyproject.toml", "README.md", "src"),
@@ -22,14 +25,18 @@ OURS = ("labloom", "__editable__")
 
 @pytest.fixture(scope="module")
 def wheels(checkout, tmp_path_factory):
-    """The wheels of the core and of the vision plugin, built from copies of their sources."""
+    """The wheels of the core and of the vision plugin, built from copies of their sources.
+
+    And that of a plugin as ``labloom new`` writes it.
+    """
     folder = tmp_path_factory.mktemp("wheels")
+    write_plugin(Names(plugin="speech", task="detect"), folder).rename(folder / "speech")
     projects = {"core": checkout, "vision": checkout / "plugins" / "vision"}
     for name, project in projects.items():
         (folder / name).mkdir()
         for source in SOURCES[name]:
             copy(project / source, folder / name / source)
-    return {name: build(folder / name, folder / f"{name}-wheel") for name in projects}
+    return {name: build(folder / name, folder / f"{name}-wheel") for name in (*projects, "speech")}
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +139,25 @@ def test_a_wheel_puts_one_package_and_all_its_modules_into_site_packages(
     assert {f"{package}/{module}" for module in modules} <= set(names)
 
 
+def test_the_wheel_of_the_core_holds_the_whole_template_and_nothing_else_of_it(wheels):
+    with zipfile.ZipFile(wheels["core"]) as content:
+        held = {name for name in content.namelist() if name.startswith("labloom/template/")}
+        texts = {name: content.read(name) for name in held}
+    assert texts == {
+        f"labloom/template/{file.as_posix()}": (TEMPLATE / file).read_bytes()
+        for file in template_files()
+    }
+
+
+def test_the_wheel_of_a_new_plugin_holds_its_option_files(wheels):
+    assert yaml_in(wheels["speech"], "labloom_speech/conf") == {
+        "data/speech_tumours.yaml",
+        "experiment/speech_first.yaml",
+        "model/speech_mlp.yaml",
+        "task/speech_detect.yaml",
+    }
+
+
 def test_everything_is_imported_from_the_wheels(installed, elsewhere):
     program = (
         "import labloom, labloom.conf, labloom.experiments, labloom_vision, labloom_vision.conf;"
@@ -168,3 +194,26 @@ def test_a_run_trains_and_is_recorded(installed, elsewhere):
     assert "labloom show" in printed
     assert (elsewhere / "mlflow.db").exists()
     assert "FINISHED" in run(labloom, "show", "last", cwd=elsewhere)
+
+
+def test_a_new_plugin_trains_from_its_wheel(installed, elsewhere):
+    labloom = installed / "bin" / "labloom"
+    assert "speech_detect" in run(labloom, "list", cwd=elsewhere)
+    printed = run(labloom, "run", "task=speech_detect", "debug=fast", cwd=elsewhere)
+    assert "labloom show" in printed
+    assert "speech_detect" in run(labloom, "show", "last", cwd=elsewhere)
+
+
+def test_an_installed_core_writes_the_plugin_that_the_checkout_writes(installed, elsewhere):
+    printed = run(installed / "bin" / "labloom", "new", "sounds", cwd=elsewhere)
+    folder = elsewhere / "labloom-sounds"
+    assert f"export LABLOOM_PLUGINS={folder}" in printed
+    (elsewhere / "ours").mkdir()
+    ours = write_plugin(Names(plugin="sounds", task="classify"), elsewhere / "ours")
+    assert contents(folder) == contents(ours)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Path and content of every file."""
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}

@@ -22,7 +22,10 @@ VERBS = {
     "evaluate": "Test a run's best checkpoint, on other data too.",
     "predict": "Answer from the recorded model: labloom predict RUN INPUT...",
     "ui": "Open the MLflow UI on the last sweep.",
-    "doctor": "Which plugins are there, and why others are not.",
+    "check": "Prove that a plugin behaves: the conformance suite, as a table.",
+    "doctor": "What is wrong with machine, packages, store or plugins, and what to do.",
+    "new": "Write a plugin of your own, which trains at once.",
+    "schema": "JSON Schemas of option files, so that your editor completes them.",
     "completion": "Print the script that completes labloom's words in your shell.",
 }
 

@@ -1,0 +1,140 @@
+"""What ``labloom new`` writes is clean code under every name, and works as its output says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+LONGEST = "abcdefghijklmnopqrstuvwx"
+# The template's own words among them: names are replaced in one pass.
+NAMES = [
+    ("a1", "b"),
+    ("speech", "detect"),
+    ("speech_to_text", "classify"),
+    (LONGEST, LONGEST),
+    ("classify", "starter"),
+    ("starter", "classify"),
+]
+
+
+def ruff(*words, cwd):
+    """What ruff has to say against a folder: nothing, if all is well."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *map(str, words), "--no-cache"],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def texts(folder):
+    """Path and text of every file."""
+    return {
+        str(file.relative_to(folder)): file.read_text(encoding="utf-8")
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
+
+
+@pytest.mark.parametrize(("plugin", "task"), NAMES)
+def test_the_code_passes_its_own_ruff_settings(written, plugin, task):
+    folder = written(plugin, task)
+    assert ruff("check", ".", cwd=folder) == ""
+    assert ruff("format", "--check", ".", cwd=folder) == ""
+
+
+@pytest.mark.parametrize(("plugin", "task"), NAMES)
+def test_the_code_passes_the_settings_of_the_core(written, checkout, tmp_path, plugin, task):
+    folder = written(plugin, task)
+    # As if it stood in plugins/ of the checkout: which files must be light goes by their place.
+    settings = ("--config", checkout / "pyproject.toml", "--config", "src = ['plugins/*/src']")
+    assert ruff("check", folder, *settings, cwd=tmp_path) == ""
+    assert ruff("format", "--check", folder, *settings, cwd=tmp_path) == ""
+
+
+def test_a_fault_in_the_code_would_be_found(written, checkout, tmp_path):
+    folder = written()
+    with (folder / "src" / "labloom_speech" / "plugin.py").open("a") as file:
+        file.write("\n\nimport torch\n")
+    settings = ("--config", checkout / "pyproject.toml", "--config", "src = ['plugins/*/src']")
+    assert "TID253" in ruff("check", folder, *settings, cwd=tmp_path)
+    assert "F401" in ruff("check", ".", cwd=folder)
+
+
+@pytest.mark.parametrize(("plugin", "task"), [("speech", "detect"), ("speech_to_text", "align")])
+def test_no_line_of_any_file_is_longer_than_a_hundred_characters(written, plugin, task):
+    lines = [line for text in texts(written(plugin, task)).values() for line in text.splitlines()]
+    assert max(map(len, lines)) <= 100
+
+
+def test_nothing_is_left_of_the_templates_names(written):
+    for path, text in texts(written("speech", "detect")).items():
+        assert not re.search("starter|classify", f"{path}\n{text}", re.IGNORECASE), path
+
+
+def test_names_that_are_words_of_the_template_are_not_replaced_twice(written):
+    folder = written("classify", "starter")
+    assert (folder / "src" / "labloom_classify" / "starter.py").exists()
+    assert "class TestClassify(" in (folder / "tests" / "test_contract.py").read_text()
+
+
+def test_the_tests_of_the_networks_pass_from_the_plugins_folder(written, shell):
+    printed = shell(["python -m pytest -q -p no:cacheprovider tests/test_nets.py"], written())
+    assert "5 passed" in printed
+
+
+def test_the_suite_finds_the_plugin_before_it_is_installed(written, shell):
+    # One quick check; `labloom check` makes all of them, on the plugin as it was written.
+    loads = "python -m pytest -q -p no:cacheprovider tests/test_contract.py -k the_plugin_loads"
+    assert "1 passed" in shell([loads], written())
+
+
+@pytest.fixture(scope="module")
+def followed(shell, tmp_path_factory):
+    """A folder in which everything was typed that ``labloom new`` says, and what was printed."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    said = shell(["labloom new speech --task detect"], folder)
+    lines = [line.strip() for line in said.partition("next\n")[2].splitlines()]
+    assert [line.split()[:2] for line in lines[1:]] == [
+        ["labloom", "run"],
+        ["labloom", "run"],
+        ["labloom", "check"],
+    ]
+    export, training, sweep, check = lines
+    array = "import numpy; numpy.save('row.npy', numpy.full(30, 0.1))"
+    predict = [f'python -c "{array}"', "labloom predict last row.npy"]
+    return folder, shell([export, training, "labloom show last", sweep, *predict, check], folder)
+
+
+def test_a_run_right_after_writing_tells_tumours_apart(followed):
+    _, printed = followed
+    accuracy = float(re.search(r"^test +loss \S+ +acc (\S+)$", printed, re.MULTILINE)[1])
+    assert accuracy > 0.93  # always saying "benign" gives 0.63
+    assert "FINISHED" in printed
+
+
+def test_a_sweep_right_after_writing_names_its_best_trial(followed):
+    _, printed = followed
+    assert "sweep over model.width, optimizer.lr: 4 trials" in printed
+    assert "again    labloom run task=speech_detect model.width=" in printed
+
+
+def test_the_recorded_model_takes_raw_measurements(followed):
+    _, printed = followed
+    assert re.search(r"^ +row\.npy +(malignant|benign) +[\d.]+$", printed, re.MULTILINE)
+
+
+def test_a_check_right_after_writing_finds_no_fault(followed):
+    _, printed = followed
+    assert re.search(r"^speech keeps the contract: \d+ passed, 0 failed", printed, re.MULTILINE)
+
+
+def test_what_training_leaves_is_ignored_by_git(followed, shell):
+    folder, _ = followed
+    kept = ["cd labloom-speech", "git init -q", "mkdir outputs", "touch outputs/a mlflow.db b"]
+    assert "outputs" not in shell([*kept, "git status --short -uall"], folder)

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -16,6 +17,8 @@ from labloom_vision.augment import make_augment
 from labloom_vision.data.guards import require_whole
 from labloom_vision.data.loader import Split, batch_loader
 from labloom_vision.data.splits import stratified_limit
+
+EXAMPLES = 4
 
 
 class ImageData(pl.LightningDataModule):
@@ -101,6 +104,12 @@ class ImageData(pl.LightningDataModule):
     def fingerprint(self) -> dict[str, str]:
         """Split -> SHA-256 of its images and labels; empty before ``setup``."""
         return {name: split.digest for name, split in self._splits.items()}
+
+    def example_inputs(self) -> list[np.ndarray]:
+        """Up to four validation images as ``preprocess`` takes them: [h, w, c], in [0, 1]."""
+        split = self._splits.get("val", self._splits["train"])
+        images = [split[i][0] for i in range(min(EXAMPLES, len(split)))]
+        return [image.permute(1, 2, 0).numpy() for image in images]
 
     def train_dataloader(self) -> DataLoader:
         """Batches of training images, in a new order each epoch."""

@@ -1,0 +1,30 @@
+"""``python -m labloom.testing.apart ORDER``: one small training in a process of its own.
+
+Prints the losses of its batches as JSON, in full precision. ORDER is JSON: plugin, task, typed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from labloom.errors import LabloomError
+from labloom.testing.bench import Workbench
+from labloom.testing.cases import Case
+
+
+def main(order: str) -> int:
+    """Train what ``order`` says; the exit status."""
+    wanted = json.loads(order)
+    try:
+        bench = Workbench(wanted["plugin"], typed=wanted["typed"])
+        losses = bench.train(bench.job(Case(task=wanted["task"]))).watch.losses
+    except LabloomError as error:
+        print(f"error: {error.problem}", file=sys.stderr)
+        return int(error.exit_status)
+    print(json.dumps(losses), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

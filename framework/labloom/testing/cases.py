@@ -1,0 +1,46 @@
+"""What the suite looks at: every task as it stands, and every further model and data option."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from labloom.plugins import Plugin
+
+GROUPS = ("model", "data")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One thing to check.
+
+    Args:
+        task: the task, which stands with its own model and data; None for an option.
+        group: config group of the option, ``model`` or ``data``; empty for a task.
+        option: name of the option; empty for a task.
+    """
+
+    task: str | None = None
+    group: str = ""
+    option: str = ""
+
+    def __str__(self) -> str:
+        return self.task or f"{self.group}={self.option}"
+
+
+def tasks_of(plugin: Plugin) -> list[Case]:
+    """A case for every task of a plugin."""
+    return [Case(task=task.name) for task in plugin.tasks]
+
+
+def options_of(plugin: Plugin) -> list[Case]:
+    """A case for every model and data option of a plugin."""
+    return [
+        Case(group=group, option=file.stem)
+        for group in GROUPS
+        for file in sorted((plugin.config_folder / group).glob("*.yaml"))
+    ]
+
+
+def cases_of(plugin: Plugin) -> list[Case]:
+    """Every task, then every option."""
+    return [*tasks_of(plugin), *options_of(plugin)]

@@ -1,0 +1,184 @@
+"""Does it train, does everything in it learn, and does the seed decide?"""
+
+from __future__ import annotations
+
+import math
+
+from labloom.errors import ContractError, listing, nearest
+from labloom.recorded import flat
+from labloom.testing.bench import Trained, Workbench, plain_config
+from labloom.testing.cases import Case
+
+OVERFIT_STEPS = 100
+OVERFIT_BATCH = 8  # samples, where the data has a batch_size
+OVERFIT_SHARE = 0.5  # of the first loss that may be left
+
+
+def trains(bench: Workbench, case: Case) -> None:
+    """Two training batches and one validation batch, on the CPU, without the network.
+
+    Raises:
+        NotChecked: the option's data is not here.
+        LabloomError: it does not train, or its loss is not finite.
+    """
+    losses = bench.trained(case).watch.losses
+    if not losses:
+        raise ContractError(
+            "training_step returned no loss",
+            expected="a tensor, or a mapping with 'loss'",
+            fix="return the loss that backward is called on, also with manual optimization",
+        )
+    wrong = [loss for loss in losses if not math.isfinite(loss)]
+    if wrong:
+        raise ContractError(
+            f"the loss of a training batch is {wrong[0]}",
+            expected="a finite number",
+            fix="trainer.detect_anomaly=true names the operation that made it",
+        )
+
+
+def logs_its_monitor(bench: Workbench, case: Case) -> None:
+    """The metric that chooses checkpoints is logged in validation and is a finite number.
+
+    Raises:
+        ContractError: it is missing or not finite.
+    """
+    trained = bench.trained(case)
+    monitor = trained.job.config.task.monitor
+    if monitor is None:
+        return
+    if monitor not in trained.metrics:
+        near = nearest(monitor, trained.metrics)
+        raise ContractError(
+            f"'{monitor}' is the task's monitor and was not logged in validation",
+            expected=f"self.log('{monitor}', value) in validation_step",
+            got=f"logged: {listing(trained.metrics)}",
+            fix=f"Task(..., monitor='{near}')" if near else f"log '{monitor}'",
+        )
+    if not math.isfinite(trained.metrics[monitor]):
+        raise ContractError(
+            f"'{monitor}' is {trained.metrics[monitor]}",
+            expected="a finite number, from which the best checkpoint can be told",
+            fix="look at how it is computed on a small validation batch",
+        )
+
+
+def gradients_reach_what_learns(bench: Workbench, case: Case) -> None:
+    """Every trainable parameter gets a gradient, and no frozen one does.
+
+    Raises:
+        ContractError: names the parameters.
+    """
+    watch = bench.trained(case).watch
+    unreached = sorted(watch.trainable - watch.reached)
+    if unreached:
+        zero = sorted(watch.trainable & watch.with_gradient - watch.reached)
+        raise ContractError(
+            f"no gradient reaches {listing(unreached, limit=4)}",
+            expected="a gradient that is not zero everywhere, for every trainable parameter",
+            got=f"only zeros for {listing(zero, limit=4)}" if zero else "none in two batches",
+            fix="use it in the loss, take it out, or freeze it: parameter.requires_grad_(False); "
+            "look for .detach(), no_grad and .item() on its way",
+        )
+    thawed = sorted(watch.frozen & watch.with_gradient)
+    if thawed:
+        raise ContractError(
+            f"a gradient reaches {listing(thawed, limit=4)}, frozen when training began",
+            expected="frozen parameters that stay frozen",
+            fix="look for requires_grad_(True), or for a gradient that is set by hand",
+        )
+
+
+def same_seed_same_loss(bench: Workbench, case: Case) -> None:
+    """A second run with the same seed has the same losses, bit for bit.
+
+    Raises:
+        ContractError: with the losses of both.
+    """
+    _refuse_difference(
+        bench.trained(case),
+        bench.train(bench.job(case)),
+        "two runs with the same seed have different losses",
+        "draw random numbers from torch, numpy or random, which are seeded, and keep nothing "
+        "between runs in a module or class variable",
+    )
+
+
+def other_seed_other_loss(bench: Workbench, case: Case) -> None:
+    """A run with another seed has other losses.
+
+    Raises:
+        ContractError: the seed decides nothing.
+    """
+    first, second = bench.trained(case), bench.train(bench.job(case, "seed=1"))
+    if first.watch.losses == second.watch.losses:
+        raise ContractError(
+            "runs with seed=0 and seed=1 have the same losses",
+            expected="weights, or the order of batches, that the seed draws",
+            got=f"losses {_shown(first.watch.losses)} in both",
+            fix="look for a seed that is set inside the plugin, such as torch.manual_seed(0)",
+        )
+
+
+def learns_a_batch_by_heart(bench: Workbench, case: Case) -> None:
+    """One small batch, shown a hundred times, leaves at most half of the first loss.
+
+    Raises:
+        ContractError: the loss does not fall.
+    """
+    small = (
+        [f"data.batch_size={OVERFIT_BATCH}"] if "batch_size" in bench.job(case).config.data else []
+    )
+    losses = bench.train(
+        bench.job(
+            case,
+            *small,
+            "trainer.max_epochs=-1",
+            f"trainer.max_steps={OVERFIT_STEPS}",
+            "trainer.limit_train_batches=null",
+            "trainer.overfit_batches=1",
+            "trainer.limit_val_batches=0",
+            "callbacks.checkpoint.enabled=false",
+        )
+    ).watch.losses
+    first, last = losses[0], sum(losses[-3:]) / len(losses[-3:])
+    bound = OVERFIT_SHARE * first if first > 0 else first  # of a negative loss: any fall
+    if not last <= bound:
+        raise ContractError(
+            "one small batch cannot be learned by heart",
+            expected=f"a loss of at most {bound:.4g} after {len(losses)} steps",
+            got=f"{first:.4g} at first, {last:.4g} at last",
+            fix="suspect the loss, the labels, a missing gradient or the learning rate: "
+            f"labloom run task={case.task} debug=overfit",
+        )
+
+
+def config_stays_as_it_was(bench: Workbench, case: Case) -> None:
+    """Neither classes nor hooks change the config.
+
+    Raises:
+        ContractError: names the keys that changed.
+    """
+    recorded = bench.recorded(case)
+    before, after = flat(recorded.before), flat(plain_config(recorded.job))
+    changed = sorted(key for key in {**before, **after} if before.get(key) != after.get(key))
+    if changed:
+        raise ContractError(
+            f"the run changed its own config: {listing(changed)}",
+            expected="a config that says afterwards what it said before",
+            fix="copy what a hook or a constructor wants to change",
+        )
+
+
+def _refuse_difference(first: Trained, second: Trained, problem: str, fix: str) -> None:
+    if first.watch.losses != second.watch.losses:
+        raise ContractError(
+            problem,
+            expected=f"losses {_shown(first.watch.losses)}",
+            got=f"losses {_shown(second.watch.losses)}",
+            fix=fix,
+        )
+
+
+def _shown(losses: list[float]) -> str:
+    return ", ".join(f"{loss:.8g}" for loss in losses)

@@ -1,0 +1,66 @@
+"""``TaskContract``: the suite as a class for pytest."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, ClassVar
+
+import pytest
+
+from labloom.errors import ConfigError, listing, nearest
+from labloom.plugins import discover
+from labloom.testing.bench import Workbench
+from labloom.testing.cases import cases_of, tasks_of
+from labloom.testing.contract import Contract
+
+
+class TaskContract(Contract):
+    """Subclass it, name the plugin, and pytest runs every check of the suite.
+
+    class TestSpeech(TaskContract):
+        plugin = "speech"
+
+        expected_failures = {"test_the_same_seed_gives_the_same_loss": "CTC is not deterministic"}
+    """
+
+    _benches: ClassVar[dict[type, Workbench]] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuse expected failures of checks that do not exist.
+
+        Raises:
+            ConfigError: names the check and the nearest that exists.
+        """
+        super().__init_subclass__(**options)
+        names = [name for name in dir(cls) if name.startswith("test_")]
+        for name in cls.expected_failures:
+            if name.partition("[")[0] not in names:
+                near = nearest(name, names)
+                raise ConfigError(
+                    f"{cls.__name__}.expected_failures names '{name}', which is no check",
+                    expected=f"one of {listing(names, limit=30)}",
+                    fix=f"did you mean '{near}'?" if near else None,
+                )
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Make each check for every case that it is about."""
+        plugin = discover().plugins.get(self.plugin)
+        for name, cases in (("case", cases_of), ("task", tasks_of)):
+            if name in inspect.signature(metafunc.function).parameters:
+                metafunc.parametrize(name, cases(plugin) if plugin else [], ids=str)
+
+    @pytest.fixture(autouse=True)
+    def _expect_known_failures(self, request: pytest.FixtureRequest) -> None:
+        """An expected failure that passes is a failure: the reason is out of date."""
+        known, node = self.expected_failures, request.node
+        reason = known.get(node.originalname) or known.get(node.name)
+        if reason is not None:
+            request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+
+    @property
+    def _bench(self) -> Workbench:
+        cls = type(self)
+        if cls not in self._benches:
+            self._benches.clear()  # pytest runs class by class; trainings of the last one may go
+            self._benches[cls] = Workbench(self._loaded.id, self.overrides_for)
+        return self._benches[cls]

@@ -12,7 +12,7 @@ from labloom.compose.plan import check_plan
 from labloom.plugins import discover
 
 # What stands for the reader's own things, and what needs heavy imports or a finished run.
-OWN = ("my_code", "mine", "resume=", "optimizer.lrr")
+OWN = ("my_code", "mine", "resume=", "optimizer.lrr", "speech_")
 
 
 @pytest.fixture(scope="module")

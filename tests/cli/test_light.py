@@ -71,3 +71,17 @@ def test_completion_prints_a_script(light_labloom):
     done = light_labloom("completion", "bash")
     assert done.returncode == 0
     assert "_LABLOOM_COMPLETE=bash_complete" in done.stdout
+
+
+def test_list_shows_the_experiments_of_a_plugin_by_the_first_line_for_people(
+    light_labloom, plugin_folder, good_plugin, tmp_path
+):
+    study = "# @package _global_\n# yaml-language-server: $schema=x.json\n# Which one?\n"
+    plugin_folder(
+        "pine",
+        good_plugin.format(id="pine"),
+        files={"conf/experiment/pine_study.yaml": study},
+    )
+    done = light_labloom("list", LABLOOM_PLUGINS=str(tmp_path / "some_plugins"))
+    (line,) = [line for line in done.stdout.splitlines() if "pine_study" in line]
+    assert line.split(maxsplit=1)[1] == "Which one?"

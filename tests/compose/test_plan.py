@@ -87,6 +87,22 @@ def test_a_sweep_that_a_file_stores_is_seen(plan, experiment):
     assert (config.optimizer.lr, config.seed, config.model.dropout) == (0.1, 0, 0.3)
 
 
+def test_a_misspelt_group_in_an_experiment_is_refused(plan, experiment):
+    experiment(
+        "typo",
+        "# @package _global_\n"
+        "defaults: [{override /task: vision_classify}]\n"
+        "trainr: {max_epochs: 3}\n",
+    )
+    with pytest.raises(ConfigError, match="'trainr' is not a setting") as refused:
+        plan("experiment=typo")
+    assert refused.value.fix == "did you mean trainer?"
+
+
+def test_a_group_that_is_added_on_the_command_line_is_welcome(plan):
+    assert plan("task=vision_classify", "+notes.why=curious").first.config.notes.why == "curious"
+
+
 def test_a_typed_value_wins_over_a_stored_one(plan, experiment):
     experiment("stored", STORED)
     made = plan("experiment=stored", "optimizer.lr=0.5")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from labloom.cli.output import print_json, print_table, say
 from labloom.compose.experiments import Experiment, find_experiments
+from labloom.compose.headers import first_comment
 from labloom.plugins import Plugin, Registry, cautions, discover, missing_packages
 
 GROUPS = ("model", "data")
@@ -85,13 +85,10 @@ def _options(registry: Registry, group: str) -> list[dict[str, str]]:
 
 def _options_of(plugin: Plugin, group: str) -> list[dict[str, str]]:
     files = sorted((plugin.config_folder / group).glob("*.yaml"))
-    return [{"name": file.stem, "summary": _first_comment(file)} for file in files]
-
-
-def _first_comment(file: Path) -> str:
-    lines = file.read_text(encoding="utf-8").splitlines()
-    comments = [line.lstrip("# ").strip() for line in lines if line.startswith("#")]
-    return next((text for text in comments if text and not text.startswith("@")), "")
+    return [
+        {"name": file.stem, "summary": first_comment(file.read_text(encoding="utf-8"))}
+        for file in files
+    ]
 
 
 def _as_json(

@@ -190,7 +190,7 @@ def _plugin_problems(
     added = [
         override.key_or_group for override in typed if override.is_add() or override.is_force_add()
     ]
-    found: list[ConfigError | Problem] = []
+    found = _unknown_nodes(config, known, added)
     for node in PLUGIN_NODES:
         for key in dotted_keys(config[node], f"{node}.") if node in config else []:
             if any(
@@ -207,6 +207,19 @@ def _plugin_problems(
                 )
                 found += [problem] if problem else []
     return found
+
+
+def _unknown_nodes(
+    config: DictConfig, known: Sequence[str], added: Sequence[str]
+) -> list[ConfigError | Problem]:
+    """Mappings at the top that no chosen option file brings: ``trainr:`` in an experiment."""
+    typed_nodes = {name.partition(".")[0] for name in added}
+    nodes = [str(key) for key in config if OmegaConf.is_dict(config._get_node(key))]
+    return [
+        unknown_key(node, known, f"{node}: ... (from an experiment or debug file)")
+        for node in nodes
+        if node not in known and node not in typed_nodes
+    ]
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from labloom.compose.folders import experiment_folders
+from labloom.compose.headers import first_comment
 from labloom.plugins import discover
 
 GROUP = "experiment"
@@ -49,9 +50,9 @@ def find_experiment(name: str) -> Experiment | None:
 def read_experiment(file: Path) -> Experiment:
     """Read one file; a file that is no YAML is an experiment without task."""
     text = file.read_text(encoding="utf-8")
-    header = [line.lstrip("# ").strip() for line in text.splitlines() if line.startswith("#")]
-    summary = next((line for line in header if line and not line.startswith("@")), "")
-    return Experiment(name=file.stem, task=_chosen_task(text), summary=summary, file=file)
+    return Experiment(
+        name=file.stem, task=_chosen_task(text), summary=first_comment(text), file=file
+    )
 
 
 def _chosen_task(text: str) -> str | None:

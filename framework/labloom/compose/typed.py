@@ -79,10 +79,10 @@ def describe(hint: Any, bounds: Mapping[str, Any]) -> str:
         type(None): "null",
     }
     options: list[str] = []
-    for option in _alternatives(hint):
+    for option in alternatives(hint):
         if typing.get_origin(option) is Literal:
             options += [str(choice) for choice in typing.get_args(option)]
-        elif not (option is int and float in _alternatives(hint)):
+        elif not (option is int and float in alternatives(hint)):
             options.append(words.get(option, "a mapping"))
     limits = {
         "min": "at least {}",
@@ -97,24 +97,25 @@ def describe(hint: Any, bounds: Mapping[str, Any]) -> str:
     return " or ".join(dict.fromkeys(options))
 
 
-def _alternatives(hint: Any) -> tuple[Any, ...]:
+def alternatives(hint: Any) -> tuple[Any, ...]:
+    """The members of a union; of anything else, itself."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return typing.get_args(hint)
     return (hint,)
 
 
 def _nested_schema(hint: Any) -> type | None:
-    return next((option for option in _alternatives(hint) if is_dataclass(option)), None)
+    return next((option for option in alternatives(hint) if is_dataclass(option)), None)
 
 
 def _named(value: Any, hint: Any) -> bool:
     """Whether a Literal of ``hint`` names this value."""
-    literals = [option for option in _alternatives(hint) if typing.get_origin(option) is Literal]
+    literals = [option for option in alternatives(hint) if typing.get_origin(option) is Literal]
     return any(_fits_one(value, option) for option in literals)
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    return any(_fits_one(value, option) for option in _alternatives(hint))
+    return any(_fits_one(value, option) for option in alternatives(hint))
 
 
 def _fits_one(value: Any, option: Any) -> bool:

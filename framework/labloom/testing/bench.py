@@ -26,7 +26,7 @@ from labloom.errors import ContractError, DataError, LabloomError, NetworkError,
 from labloom.hookspecs import Outcome
 from labloom.plugins import Plugin, discover
 from labloom.plugins.causes import place_of
-from labloom.run import fit, plain_metrics, run, seed
+from labloom.run import find_own_code, fit, plain_metrics, run, seed
 from labloom.testing.cases import Case
 from labloom.testing.network import blocked_network
 from labloom.testing.not_checked import NotChecked
@@ -42,6 +42,8 @@ SMALL = (
     "trainer.limit_val_batches=1",
     "trainer.limit_test_batches=1",
     "trainer.num_sanity_val_steps=0",
+    # Without the best checkpoint, which would stop at a misspelt monitor: that has its own check.
+    "callbacks.checkpoint.save_top_k=0",
     "callbacks.progress=none",
     "tracking.system_metrics=false",
 )
@@ -139,7 +141,9 @@ class Workbench:
         own = [*self.overrides_for(task), *(self.overrides_for(case.option) if case.group else ())]
         words = _last_wins([f"task={task}", *choice, *SMALL, *own, *self.typed, *further])
         with hydra_ready():
-            return make_job(compose_config(words), output_dir=output_dir)
+            job = make_job(compose_config(words), output_dir=output_dir)
+        find_own_code(job)
+        return job
 
     def task_of(self, case: Case) -> str:
         """The first task of the plugin that an option trains with.
@@ -196,7 +200,13 @@ class Workbench:
 
     def _record(self, case: Case) -> Recorded:
         uri = f"sqlite:///{self.folder / 'mlflow.db'}"
-        job = self.job(case, f"tracking.uri={uri}", "tracking.log_model=true", "test=null")
+        job = self.job(
+            case,
+            f"tracking.uri={uri}",
+            "tracking.log_model=true",
+            "callbacks.checkpoint.save_top_k=1",
+            "test=null",
+        )
         watch, before = Watch(), plain_config(job)
         with told_as_contract_error(self.plugin), quietly():  # MLflow itself asks the network
             outcome = run(job, watchers=[watch])

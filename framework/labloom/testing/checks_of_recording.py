@@ -102,7 +102,7 @@ def figures_are_recorded(bench: Workbench, case: Case) -> None:
         raise ContractError(
             "extra_callbacks returns callbacks, and none of them left an artifact",
             expected="at least one figure, table or file of the run",
-            fix="trainer.logger.record.log_figure(name, figure) in the callback; expect this "
+            fix="trainer.logger.experiment.log_figure(name, figure) in the callback; expect this "
             "failure, with the reason, if they are not meant to record anything",
         )
     empty = [path for path in drawn if files[path] == 0]

@@ -204,6 +204,12 @@ def test_a_new_plugin_trains_from_its_wheel(installed, elsewhere):
     assert "speech_detect" in run(labloom, "show", "last", cwd=elsewhere)
 
 
+def test_a_new_plugin_passes_every_check_from_its_wheel(installed, elsewhere):
+    printed = run(installed / "bin" / "labloom", "check", "speech", cwd=elsewhere)
+    assert "speech keeps the contract" in printed
+    assert " 0 failed" in printed
+
+
 def test_an_installed_core_writes_the_plugin_that_the_checkout_writes(installed, elsewhere):
     printed = run(installed / "bin" / "labloom", "new", "sounds", cwd=elsewhere)
     folder = elsewhere / "labloom-sounds"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import io
 import os
 import sys
@@ -12,21 +11,24 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Literal
 
 import pluggy
 
-from labloom import hookspecs
-from labloom.errors import PluginError, listing, nearest
+from labloom.errors import PluginError
 from labloom.hookspecs import Task
 from labloom.plugins.candidates import Candidate
 from labloom.plugins.causes import wrong_entry_point
+from labloom.plugins.hooks import (
+    HOOKS,
+    IMPL,
+    refuse_taken_names,
+    refuse_unknown_hooks,
+    registered_tasks,
+)
 from labloom.plugins.option_files import check_option_files, config_folder
 
 Stage = Literal["discover", "import", "register", "register_tasks", "options"]
-
-IMPL = "labloom_impl"  # the attribute by which pluggy knows what @hookimpl has marked
-HOOKS = [name for name, value in vars(hookspecs).items() if hasattr(value, "labloom_spec")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,10 +109,11 @@ def load(
         try:
             with _stage("register"):
                 manager.register(module, name=candidate.id)
-                _refuse_unknown_hooks(module, manager)
+                refuse_unknown_hooks(module)
             with _stage("register_tasks"):
-                tasks = _registered_tasks(candidate.id, module, manager)
-                _refuse_taken_names(candidate, tasks, others)
+                tasks = registered_tasks(candidate.id, module, manager)
+                taken = {task.name: other.candidate for other in others for task in other.tasks}
+                refuse_taken_names(candidate, tasks, taken)
             with _stage("options"):
                 folders = [(other.candidate, other.config_folder) for other in others]
                 check_option_files(candidate, tasks, folders)
@@ -183,72 +186,3 @@ def _refuse_namesake(candidate: Candidate, module: ModuleType) -> None:
             f"package '{candidate.package}' of {candidate.folder} is hidden by {file}",
             fix=f"rename the folder {candidate.package}, and the entry point with it",
         )
-
-
-def _refuse_unknown_hooks(module: ModuleType, manager: pluggy.PluginManager) -> None:
-    for name, function in inspect.getmembers(module, inspect.isroutine):
-        if hasattr(function, IMPL) and name not in HOOKS:
-            near = nearest(name, HOOKS)
-            hint = f"did you mean '{near}'?" if near else f"hooks are {listing(HOOKS)}"
-            raise PluginError(
-                f"unknown hook '{name}' in {module.__name__}; {hint}",
-                fix=f"rename it in {_place(function)}",
-            )
-
-
-def _registered_tasks(
-    plugin_id: str, module: ModuleType, manager: pluggy.PluginManager
-) -> tuple[Task, ...]:
-    others = [other for name, other in manager.list_name_plugin() if name != plugin_id]
-    answers = manager.subset_hook_caller("register_tasks", others)()
-    hook = getattr(module, "register_tasks", None)
-    if hasattr(hook, IMPL) and not (answers and isinstance(answers[0], Iterable)):
-        raise PluginError(
-            f"register_tasks returned {answers[0] if answers else None!r}",
-            fix=f"return a list of labloom.Task in {_place(hook)}",
-        )
-    tasks = tuple(task for answer in answers for task in answer)
-    for task in tasks:
-        problem = _problem_of(task, plugin_id)
-        if problem:
-            raise PluginError(problem, fix=f"mend register_tasks in {_place(hook)}")
-    names = [task.name for task in tasks]
-    if len(set(names)) < len(names):
-        raise PluginError(
-            f"register_tasks names a task twice: {listing(names)}",
-            fix=f"give each a name of its own in {_place(hook)}",
-        )
-    return tasks
-
-
-def _problem_of(task: Task, plugin_id: str) -> str | None:
-    if not isinstance(task, Task):
-        return f"register_tasks returned {task!r} where labloom.Task was expected"
-    if not task.name.startswith(f"{plugin_id}_"):
-        return f"task '{task.name}' must be called '{plugin_id}_{task.name}'"
-    if task.mode not in ("min", "max"):
-        return f"task '{task.name}' has mode '{task.mode}', not 'min' or 'max'"
-    if isinstance(task.requires, str):
-        return f"task '{task.name}' requires a text: write requires=('{task.requires}',)"
-    return None
-
-
-def _refuse_taken_names(
-    candidate: Candidate, tasks: Iterable[Task], others: Iterable[Plugin]
-) -> None:
-    """An id may begin another: 'foo' could register a task of 'foo_bar'."""
-    taken = {task.name: other.candidate for other in others for task in other.tasks}
-    for task in tasks:
-        if task.name in taken:
-            other = taken[task.name]
-            raise PluginError(
-                f"task '{task.name}' of plugin '{candidate.id}' ({candidate.origin}) is also one "
-                f"of plugin '{other.id}' ({other.origin})",
-                fix=f"rename it in one of them; meanwhile LABLOOM_DISABLE={other.id}",
-            )
-
-
-def _place(function: Any) -> str:
-    """File and line of a hook, below its decorator."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    return f"{code.co_filename}:{code.co_firstlineno}" if code else "plugin.py"

@@ -12,6 +12,8 @@ import tomllib
 import zipfile
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from labloom.errors import ContractError, listing
 from labloom.plugins import Plugin
@@ -93,4 +95,4 @@ def _editable_folder(distribution: str) -> Path | None:
     origin = json.loads(text) if text else {}
     if not origin.get("dir_info", {}).get("editable"):
         return None
-    return Path(origin["url"].removeprefix("file://"))
+    return Path(url2pathname(urlsplit(origin["url"]).path))  # a space stands there as %20

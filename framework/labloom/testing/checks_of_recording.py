@@ -22,7 +22,16 @@ from labloom.testing.not_checked import NotChecked
 
 EXAMPLES = 4
 # What labloom itself records with every run; anything else comes from the plugin.
-OWN_ARTIFACTS = ("config.yaml", "overrides.txt", "command.txt", "versions.txt", "run.log", "model")
+OWN_ARTIFACTS = (
+    "config.yaml",
+    "overrides.txt",
+    "command.txt",
+    "versions.txt",
+    "git.diff",
+    "run.log",
+    "model",
+)
+NUMBERS = (int, float, np.ndarray, np.number)
 
 
 def parameters_fit_mlflow(bench: Workbench, case: Case) -> None:
@@ -154,11 +163,15 @@ def _alike(first: Any, second: Any) -> bool:
         )
     if isinstance(first, (list, tuple)) and isinstance(second, (list, tuple)):
         return len(first) == len(second) and all(map(_alike, first, second))
-    if isinstance(first, (int, float, np.ndarray, np.number)) and not isinstance(first, bool):
+    if _is_number(first) and _is_number(second):
         return np.shape(first) == np.shape(second) and bool(
             np.allclose(first, second, rtol=1e-4, atol=1e-6, equal_nan=True)
         )
     return bool(first == second)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, NUMBERS) and not isinstance(value, bool)
 
 
 def _artifacts(store: Store, run_id: str, folder: str | None = None) -> Iterator[tuple[str, int]]:

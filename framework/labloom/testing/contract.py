@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from labloom.errors import LabloomError
 from labloom.plugins import Plugin
 from labloom.testing import (
     checks_of_configs,
@@ -16,6 +17,7 @@ from labloom.testing import (
 )
 from labloom.testing.bench import Workbench
 from labloom.testing.cases import Case
+from labloom.testing.not_checked import NotChecked
 
 
 class Contract:
@@ -124,7 +126,11 @@ class Contract:
 
     @property
     def _loaded(self) -> Plugin:
-        return checks_of_loading.loads(self.plugin)
+        """The plugin; that it does not load is the failure of one check, and no other's."""
+        try:
+            return checks_of_loading.loads(self.plugin)
+        except LabloomError as error:
+            raise NotChecked("it does not come that far") from error
 
     @property
     def _bench(self) -> Workbench:

@@ -11,6 +11,7 @@ import sys
 from labloom.errors import LabloomError
 from labloom.testing.bench import Workbench
 from labloom.testing.cases import Case
+from labloom.testing.trained import train
 
 
 def main(order: str) -> int:
@@ -18,7 +19,7 @@ def main(order: str) -> int:
     wanted = json.loads(order)
     try:
         bench = Workbench(wanted["plugin"], typed=wanted["typed"])
-        losses = bench.train(bench.job(Case(task=wanted["task"]))).watch.losses
+        losses = train(bench.job(Case(task=wanted["task"]))).losses
     except LabloomError as error:
         print(f"error: {error.problem}", file=sys.stderr)
         return int(error.exit_status)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from labloom.compose.composing import compose_config, hydra_ready
+from labloom.errors import ConfigError
 from labloom.plugins import Plugin
 
 GROUPS = ("model", "data")
@@ -33,14 +35,26 @@ def tasks_of(plugin: Plugin) -> list[Case]:
 
 
 def options_of(plugin: Plugin) -> list[Case]:
-    """A case for every model and data option of a plugin."""
-    return [
-        Case(group=group, option=file.stem)
+    """A case for every model and data option of a plugin that is not some task's own."""
+    own = {chosen for task in plugin.tasks for chosen in _own_choices(task.name)}
+    options = [
+        (group, file.stem)
         for group in GROUPS
         for file in sorted((plugin.config_folder / group).glob("*.yaml"))
     ]
+    return [Case(group=group, option=name) for group, name in options if (group, name) not in own]
 
 
 def cases_of(plugin: Plugin) -> list[Case]:
-    """Every task, then every option."""
+    """Every task, then every further option."""
     return [*tasks_of(plugin), *options_of(plugin)]
+
+
+def _own_choices(task: str) -> list[tuple[str, str]]:
+    """Group and option that a task chooses; none if it does not compose, which is told elsewhere."""
+    try:
+        with hydra_ready():
+            choices = compose_config([f"task={task}"]).hydra.runtime.choices
+    except ConfigError:
+        return []
+    return [(group, str(choices[group])) for group in GROUPS if group in choices]

@@ -11,9 +11,11 @@ import torch
 
 from labloom.build.checkpoints import load_module, resume_point
 from labloom.errors import CheckpointError, ContractError, listing
-from labloom.testing.bench import Workbench, quietly, told_as_contract_error
+from labloom.testing.bench import Workbench
 from labloom.testing.cases import Case
+from labloom.testing.foreign import told_as_contract_error
 from labloom.testing.not_checked import NotChecked
+from labloom.testing.trained import in_full, quietly, shown, train
 from labloom.testing.watch import answers
 
 EPOCHS = 2
@@ -67,17 +69,17 @@ def resumed_equals_uninterrupted(bench: Workbench, case: Case) -> None:
     Raises:
         ContractError: losses or weights differ.
     """
-    whole = bench.train(bench.job(case, f"trainer.max_epochs={EPOCHS}"))
+    whole = train(bench.job(case, f"trainer.max_epochs={EPOCHS}"))
     losses, resumed = bench.train_interrupted(case, EPOCHS)
     weights = whole.weights()
     other = [
         name for name, value in resumed.weights().items() if not torch.equal(value, weights[name])
     ]
-    if losses != whole.watch.losses or other:
+    if in_full(losses) != in_full(whole.losses) or other:
         raise ContractError(
             "a run that was stopped after an epoch and resumed ends elsewhere",
-            expected=f"losses {_shown(whole.watch.losses)}",
-            got=f"losses {_shown(losses)}"
+            expected=f"losses {shown(whole.losses)}",
+            got=f"losses {shown(losses)}"
             + (f"; other weights in {listing(other, limit=3)}" if other else ""),
             fix=f"{KEEP_STATE}; without persistent loader workers",
         )
@@ -91,14 +93,14 @@ def apart_equals_together(bench: Workbench, case: Case) -> None:
     Raises:
         ContractError: the losses differ.
     """
-    bench.train(bench.job(case, "seed=1"))
-    together = bench.train(bench.job(case)).watch.losses
+    train(bench.job(case, "seed=1"))
+    together = train(bench.job(case)).losses
     apart = _losses_apart(bench, case)
-    if apart != together:
+    if in_full(apart) != in_full(together):
         raise ContractError(
             "a run after another one in the same process differs from one in a fresh process",
-            expected=f"losses {_shown(apart)}, as in a fresh process",
-            got=f"losses {_shown(together)}",
+            expected=f"losses {shown(apart)}, as in a fresh process",
+            got=f"losses {shown(together)}",
             fix="keep nothing in module or class variables, nor in a library's global settings; "
             "sort what comes from a set",
         )
@@ -108,7 +110,7 @@ def _losses_apart(bench: Workbench, case: Case) -> list[float]:
     order = {
         "plugin": bench.plugin.id,
         "task": case.task,
-        "typed": [*bench.overrides_for(case.task or ""), *bench.typed],
+        "typed": [*bench.jobs.overrides_for(case.task or ""), *bench.jobs.typed],
     }
     done = subprocess.run(
         [sys.executable, "-m", "labloom.testing.apart", json.dumps(order)],
@@ -138,7 +140,3 @@ def _largest_difference(first: list[torch.Tensor], second: list[torch.Tensor]) -
         return "answers of another shape"
     largest = max(float((a - b).abs().max()) for a, b in zip(first, second, strict=True))
     return f"answers that differ by up to {largest:.3g}"
-
-
-def _shown(losses: list[float]) -> str:
-    return ", ".join(f"{loss:.8g}" for loss in losses)

@@ -16,9 +16,11 @@ from labloom.predict import predict
 from labloom.record import Store, open_store
 from labloom.record.names import MAX_NAME, MAX_PARAM_VALUE, valid_name
 from labloom.record.params import job_params
-from labloom.testing.bench import Recorded, Workbench, quietly, told_as_contract_error
+from labloom.testing.bench import Recorded, Workbench
 from labloom.testing.cases import Case
+from labloom.testing.foreign import told_as_contract_error
 from labloom.testing.not_checked import NotChecked
+from labloom.testing.trained import quietly
 
 EXAMPLES = 4
 # What labloom itself records with every run; anything else comes from the plugin.

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
+from labloom.build.parts import Parts
 from labloom.errors import ContractError, listing, nearest
 from labloom.recorded import flat
-from labloom.testing.bench import Trained, Workbench, plain_config
+from labloom.testing.bench import Workbench
 from labloom.testing.cases import Case
+from labloom.testing.trained import in_full, plain_config, shown, train
+from labloom.testing.watch import copied
 
 OVERFIT_STEPS = 100
 OVERFIT_BATCH = 8  # samples, where the data has a batch_size
@@ -21,7 +26,7 @@ def trains(bench: Workbench, case: Case) -> None:
         NotChecked: the option's data is not here.
         LabloomError: it does not train, or its loss is not finite.
     """
-    losses = bench.trained(case).watch.losses
+    losses = bench.trained(case).losses
     if not losses:
         raise ContractError(
             "training_step returned no loss",
@@ -95,13 +100,15 @@ def same_seed_same_loss(bench: Workbench, case: Case) -> None:
     Raises:
         ContractError: with the losses of both.
     """
-    _refuse_difference(
-        bench.trained(case),
-        bench.train(bench.job(case)),
-        "two runs with the same seed have different losses",
-        "draw random numbers from torch, numpy or random, which are seeded, and keep nothing "
-        "between runs in a module or class variable",
-    )
+    first, second = bench.trained(case).losses, train(bench.job(case)).losses
+    if in_full(first) != in_full(second):
+        raise ContractError(
+            "two runs with the same seed have different losses",
+            expected=f"losses {shown(first)}",
+            got=f"losses {shown(second)}",
+            fix="draw random numbers from torch, numpy or random, which are seeded, and keep "
+            "nothing between runs in a module or class variable",
+        )
 
 
 def other_seed_other_loss(bench: Workbench, case: Case) -> None:
@@ -110,12 +117,12 @@ def other_seed_other_loss(bench: Workbench, case: Case) -> None:
     Raises:
         ContractError: the seed decides nothing.
     """
-    first, second = bench.trained(case), bench.train(bench.job(case, "seed=1"))
-    if first.watch.losses == second.watch.losses:
+    first, second = bench.trained(case).losses, train(bench.job(case, "seed=1")).losses
+    if in_full(first) == in_full(second):
         raise ContractError(
             "runs with seed=0 and seed=1 have the same losses",
             expected="weights, or the order of batches, that the seed draws",
-            got=f"losses {_shown(first.watch.losses)} in both",
+            got=f"losses {shown(first)} in both",
             fix="look for a seed that is set inside the plugin, such as torch.manual_seed(0)",
         )
 
@@ -126,21 +133,15 @@ def learns_a_batch_by_heart(bench: Workbench, case: Case) -> None:
     Raises:
         ContractError: the loss does not fall.
     """
-    small = (
-        [f"data.batch_size={OVERFIT_BATCH}"] if "batch_size" in bench.job(case).config.data else []
+    small = [f"data.batch_size={OVERFIT_BATCH}"] if _has_batch_size(bench, case) else []
+    job = bench.job(
+        case,
+        *small,
+        f"trainer.limit_train_batches={OVERFIT_STEPS}",
+        "trainer.limit_val_batches=0",
+        "callbacks.checkpoint.enabled=false",
     )
-    losses = bench.train(
-        bench.job(
-            case,
-            *small,
-            "trainer.max_epochs=-1",
-            f"trainer.max_steps={OVERFIT_STEPS}",
-            "trainer.limit_train_batches=null",
-            "trainer.overfit_batches=1",
-            "trainer.limit_val_batches=0",
-            "callbacks.checkpoint.enabled=false",
-        )
-    ).watch.losses
+    losses = train(job, prepare=_repeat_first_batch).losses
     first, last = losses[0], sum(losses[-3:]) / len(losses[-3:])
     bound = OVERFIT_SHARE * first if first > 0 else first  # of a negative loss: any fall
     if not last <= bound:
@@ -170,15 +171,29 @@ def config_stays_as_it_was(bench: Workbench, case: Case) -> None:
         )
 
 
-def _refuse_difference(first: Trained, second: Trained, problem: str, fix: str) -> None:
-    if first.watch.losses != second.watch.losses:
-        raise ContractError(
-            problem,
-            expected=f"losses {_shown(first.watch.losses)}",
-            got=f"losses {_shown(second.watch.losses)}",
-            fix=fix,
-        )
+class _FirstBatch:
+    """A loader that gives its first batch again and again.
+
+    Lightning's ``overfit_batches`` would take the first rows of the data, unshuffled: in data that
+    is sorted by class they have one label, which is learned without looking at anything.
+    """
+
+    def __init__(self, loader: Any) -> None:
+        self.loader = loader
+
+    def __len__(self) -> int:
+        return OVERFIT_STEPS
+
+    def __iter__(self) -> Iterator[Any]:
+        batch = next(iter(self.loader))
+        for _ in range(OVERFIT_STEPS):
+            yield copied(batch)
 
 
-def _shown(losses: list[float]) -> str:
-    return ", ".join(f"{loss:.8g}" for loss in losses)
+def _repeat_first_batch(parts: Parts) -> None:
+    loader_of = parts.datamodule.train_dataloader
+    parts.datamodule.train_dataloader = lambda: _FirstBatch(loader_of())
+
+
+def _has_batch_size(bench: Workbench, case: Case) -> bool:
+    return "batch_size" in bench.job(case).config.data

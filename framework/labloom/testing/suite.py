@@ -12,9 +12,10 @@ from typing import Any, Literal
 from labloom.errors import ContractError, LabloomError
 from labloom.plugins import discover
 from labloom.testing import checks_of_loading
-from labloom.testing.bench import Workbench, told_as_contract_error
+from labloom.testing.bench import Workbench
 from labloom.testing.cases import Case, cases_of, tasks_of
 from labloom.testing.contract import Contract
+from labloom.testing.foreign import told_as_contract_error
 from labloom.testing.not_checked import NotChecked
 
 
@@ -44,17 +45,18 @@ def check_plugin(plugin_id: str, typed: Sequence[str] = ()) -> Iterator[Finding]
 
     Args:
         plugin_id: the plugin.
-        typed: overrides for every run, e.g. ``paths.data=/data``.
+        typed: overrides for every run whose config has their key, e.g. ``paths.data=/data``.
 
     Yields:
         A finding for each check and case, as soon as it is there.
 
     Raises:
-        ConfigError: there is no such plugin.
+        ConfigError: there is no such plugin, or an override that no run would take.
     """
     with suppress(ContractError):  # a broken plugin is a finding, an unknown one is not
         checks_of_loading.loads(plugin_id)
     contract = _CheckedHere(plugin_id, typed)
+    contract.refuse_useless_overrides()
     for name, method in _checks():
         for case in _cases(method, plugin_id):
             finding = _made(contract, name, case)
@@ -68,6 +70,14 @@ class _CheckedHere(Contract):
         self.plugin = plugin_id
         self._typed = typed
         self._made: Workbench | None = None
+
+    def refuse_useless_overrides(self) -> None:
+        """Refuse a typing mistake before anything is trained."""
+        plugin = discover().plugins.get(self.plugin)
+        if plugin is not None and plugin.tasks:
+            first = plugin.tasks[0].name
+            pairs = [(case, case.task or first) for case in cases_of(plugin)]
+            self._bench.jobs.refuse_useless(pairs)
 
     @property
     def _bench(self) -> Workbench:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
 
-from labloom.errors import ConfigError, listing, nearest
+from labloom.errors import ConfigError, LabloomError, listing, nearest
 from labloom.plugins import discover
 from labloom.testing.bench import Workbench
 from labloom.testing.cases import cases_of, tasks_of
@@ -56,6 +57,15 @@ class TaskContract(Contract):
         reason = known.get(node.originalname) or known.get(node.name)
         if reason is not None:
             request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+
+    def _check(self, check: Callable[..., object], *subjects: Any) -> None:
+        """Make one check; what it says is enough, unless foreign code raised something."""
+        try:
+            check(*subjects)
+        except LabloomError as error:
+            if error.__cause__ is not None:
+                raise
+            pytest.fail(str(error), pytrace=False)
 
     @property
     def _bench(self) -> Workbench:

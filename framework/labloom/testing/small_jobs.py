@@ -1,0 +1,112 @@
+"""Compose small jobs: two training batches and one validation batch, on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from labloom.compose.arguments import parse_overrides
+from labloom.compose.composing import compose_config, hydra_ready
+from labloom.compose.explain import dotted_keys
+from labloom.compose.groups import is_group
+from labloom.compose.job import Job
+from labloom.compose.jobs import make_job
+from labloom.errors import ConfigError
+from labloom.run import find_own_code
+from labloom.testing.cases import Case
+
+SMALL = (
+    "seed=0",
+    "trainer.accelerator=cpu",
+    "trainer.devices=1",
+    "trainer.max_epochs=1",
+    "trainer.limit_train_batches=2",
+    "trainer.limit_val_batches=1",
+    "trainer.limit_test_batches=1",
+    "trainer.num_sanity_val_steps=0",
+    # Without the best checkpoint, which would stop at a misspelt monitor: that has its own check.
+    "callbacks.checkpoint.save_top_k=0",
+    "callbacks.progress=none",
+    "tracking.system_metrics=false",
+)
+
+
+class SmallJobs:
+    """Makes the small jobs of one plugin.
+
+    Args:
+        folder: for the output folders of the runs.
+        overrides_for: further overrides for a task or an option, by its name.
+        typed: further overrides, for every run whose config has their key.
+    """
+
+    def __init__(
+        self, folder: Path, overrides_for: Callable[[str], Sequence[str]], typed: Sequence[str]
+    ) -> None:
+        self.folder = folder
+        self.overrides_for = overrides_for
+        self.typed = tuple(typed)
+        self._runs = 0
+
+    def compose(self, case: Case, task: str, further: Sequence[str] = ()) -> Job:
+        """Compose and validate a small run.
+
+        Args:
+            case: what is run.
+            task: with which task.
+            further: overrides that win over all others.
+
+        Raises:
+            ConfigError: the config is wrong.
+        """
+        self._runs += 1
+        output_dir = self.folder / f"run{self._runs}"
+        output_dir.mkdir()
+        with hydra_ready():
+            words = [*self.words(case, task), *self._fitting(case, task), *further]
+            job = make_job(compose_config(_last_wins(words)), output_dir=output_dir)
+        find_own_code(job)
+        return job
+
+    def words(self, case: Case, task: str) -> list[str]:
+        """The overrides of a small run, without the typed ones."""
+        choice = [f"{case.group}={case.option}"] if case.group else []
+        own = self.overrides_for(case.option) if case.group else ()
+        return [f"task={task}", *choice, *SMALL, *self.overrides_for(task), *own]
+
+    def refuse_useless(self, cases: Sequence[tuple[Case, str]]) -> None:
+        """Refuse a typed override that no run would take.
+
+        Args:
+            cases: what will be run, and with which task.
+
+        Raises:
+            ConfigError: names its key, and the nearest that exists.
+        """
+        taken: set[str] = set()
+        with hydra_ready():
+            for case, task in cases:
+                with suppress(ConfigError):  # an option that does not compose has its own check
+                    taken |= set(self._fitting(case, task))
+            for text in self.typed:
+                if text not in taken:
+                    compose_config([f"task={cases[0][1]}", text])  # says what is wrong with it
+
+    def _fitting(self, case: Case, task: str) -> list[str]:
+        """The typed overrides whose key this run has. Hydra must be initialised."""
+        if not self.typed:
+            return []
+        known = {*dotted_keys(compose_config(_last_wins(self.words(case, task))))}
+        pairs = zip(self.typed, parse_overrides(self.typed), strict=True)
+        return [
+            text
+            for text, typed in pairs
+            if typed.is_add() or typed.key_or_group in known or is_group(typed.key_or_group)
+        ]
+
+
+def _last_wins(words: Sequence[str]) -> list[str]:
+    """Overrides without those that a later one repeats, which would be refused as contradictory."""
+    by_key = {word.lstrip("+").partition("=")[0]: word for word in words}
+    return list(by_key.values())

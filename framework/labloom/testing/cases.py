@@ -51,7 +51,7 @@ def cases_of(plugin: Plugin) -> list[Case]:
 
 
 def _own_choices(task: str) -> list[tuple[str, str]]:
-    """Group and option that a task chooses; none if it does not compose, which is told elsewhere."""
+    """Group and option that a task chooses; none if it does not compose."""
     try:
         with hydra_ready():
             choices = compose_config([f"task={task}"]).hydra.runtime.choices

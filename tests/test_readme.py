@@ -56,7 +56,7 @@ def test_the_plugin_of_the_readme_is_found_and_its_task_composes(readme, plugin_
     model = next(block for block in blocks if "conf/model/speech_cnn.yaml" in block)
     plugin_folder(
         "speech",
-        source.replace('requires=("torchaudio",)', "requires=()"),
+        source,
         files={
             "conf/task/speech_digits.yaml": task,
             "conf/model/speech_cnn.yaml": model,
@@ -67,6 +67,14 @@ def test_the_plugin_of_the_readme_is_found_and_its_task_composes(readme, plugin_
     with hydra_ready():
         plan = check_plan(parse(["task=speech_digits", "model.width=64"]))
     assert plan.first.config.module._target_ == "labloom_speech.digits.Classifier"
+
+
+def test_what_comes_before_the_science_has_as_many_lines_as_the_readme_says(readme):
+    project = re.search(r"```toml\n(# pyproject.toml.*?)```", readme, re.DOTALL)[1]
+    hooks = re.search(r"```python\n(# src/labloom_speech/plugin.py.*?)```", readme, re.DOTALL)[1]
+    lines = [line for line in (project + hooks).splitlines() if line and not line.startswith("#")]
+    promised = int(re.search(r"^## A plugin in (\d+) lines$", readme, re.MULTILINE)[1])
+    assert len(lines) == promised <= 20
 
 
 def test_the_experiment_of_the_readme_composes(readme, tmp_path, monkeypatch):

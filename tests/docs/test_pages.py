@@ -37,13 +37,13 @@ def test_every_training_of_a_shipped_task_composes(pages, name, tmp_path, monkey
                 check_plan(parse(words[1:]))
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [*PAGES, "tutorial"])
 def test_every_link_leads_somewhere(pages, name, checkout):
     links = re.findall(r"\]\(([^)#]+)\)", pages[name].text)
     assert [link for link in links if not (checkout / "docs" / link).exists()] == []
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [*PAGES, "tutorial"])
 def test_a_page_is_as_wide_as_the_others(pages, name):
     lines = pages[name].text.splitlines()
     assert [line for line in lines if len(line) > 102 and not line.startswith("|")] == []

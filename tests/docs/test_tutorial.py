@@ -20,7 +20,7 @@ COMMAND = re.compile(r"^\$ (.+(?:(?<=\\)\n.+)*)\n((?:(?!\$ ).*\n)*)", re.MULTILI
 # An installation loads gigabytes; that of the checkout is what runs this test.
 NOT_EXECUTED = ["python -m venv .venv && source .venv/bin/activate", "pip install labloom pytest"]
 # The only command that has to fail: the page has made a mistake on purpose.
-FAILS = "python -m pytest --tb=short -q -k gradients"
+FAILS = "python -m pytest -q -k gradients"
 # Answered by Ctrl-C once it says that it waits for it. `set -m`: else bash shields it from Ctrl-C.
 SERVE = """set -m
 log=$(mktemp)

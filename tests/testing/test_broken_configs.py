@@ -112,3 +112,13 @@ def test_an_argument_that_neither_yaml_nor_data_gives_is_missing(toy):
     said = toy.failure("it_trains_on_cpu_without_network")
     assert "MLP lacks 'num_classes' (model)" in said
     assert "a datamodule whose spec has 'num_classes'" in said
+
+
+def test_an_experiment_that_does_not_compose_is_refused(toy):
+    toy.change("conf/experiment/toy_wide.yaml", "override /task: toy_iris", "override /task: toy_i")
+    assert "names no option of task" in toy.failure("its_experiments_compose")
+
+
+def test_a_plugin_without_experiments_is_not_asked_for_any(toy):
+    toy.path("conf/experiment/toy_wide.yaml").unlink()
+    assert toy.reason("its_experiments_compose") == "the plugin brings no experiment"

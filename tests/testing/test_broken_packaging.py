@@ -61,7 +61,7 @@ def test_an_installed_wheel_without_its_yaml_is_noticed(toy, installed):
     came = ["__init__.py", "plugin.py", "conf/__init__.py", "conf/task/toy_iris.yaml"]
     installed(toy.folder / "src", RECORD="".join(f"labloom_toy/{file},,\n" for file in came))
     said = toy.failure(CHECK)
-    assert "labloom_toy/conf/data/toy_iris.yaml, labloom_toy/conf/model/toy_mlp.yaml" in said
+    assert "lacks labloom_toy/conf/data/toy_big.yaml, labloom_toy/conf/data/toy_iris.yaml" in said
     assert "conf/task" not in said
     assert "task/toy_iris.yaml" not in said
 

@@ -125,7 +125,7 @@ def test_a_network_of_one_array_needs_no_examples(toy):
 def test_a_callback_that_draws_and_records_nothing_is_refused(toy):
     toy.change("figures.py", LOG_FIGURE, "figure.clear()")
     said = toy.failure("figures_are_recorded")
-    assert "extra_callbacks returns callbacks, and none of them left an artifact" in said
+    assert "1 figures are drawn, and none is among the run's artifacts" in said
     assert "trainer.logger.experiment.log_figure(name, figure)" in said
 
 
@@ -138,7 +138,7 @@ def test_what_labloom_itself_records_is_no_figure(toy, tmp_path, monkeypatch):
         subprocess.run(["git", *words], check=True)
     (tmp_path / "notes.txt").write_text("two")
     toy.change("figures.py", LOG_FIGURE, "figure.clear()")
-    assert "none of them left an artifact" in toy.failure(FIGURES)
+    assert "none is among the run's artifacts" in toy.failure(FIGURES)
 
 
 def test_an_empty_artifact_is_named(toy):

@@ -185,3 +185,16 @@ def test_the_package_has_no_other_names():
 
     with pytest.raises(AttributeError, match="has no attribute 'TaskContrat'"):
         labloom.testing.TaskContrat  # noqa: B018
+
+
+def test_an_expected_failure_of_a_case_that_does_not_exist_is_refused(tmp_path):
+    shutil.copytree(HEALTHY, tmp_path / "labloom-toy", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "test_plugins.py").write_text(
+        "from labloom.testing import TaskContract\n"
+        "class TestToy(TaskContract):\n"
+        "    plugin = 'toy'\n"
+        "    expected_failures = {'test_it_composes[model=toy_narow]': 'not yet'}\n"
+    )
+    said = run_pytest(tmp_path, "--collect-only").out
+    assert "names 'test_it_composes[model=toy_narow]', which is no check" in said
+    assert "did you mean 'test_it_composes[model=toy_narrow]'?" in said

@@ -1,6 +1,6 @@
 """``python -m labloom.testing.apart ORDER``: one small training in a process of its own.
 
-Prints the losses of its batches as JSON, in full precision. ORDER is JSON: plugin, task, typed.
+Prints ``Trained.trace`` as JSON, in full precision. ORDER is JSON: plugin, task, typed.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ def main(order: str) -> int:
     wanted = json.loads(order)
     try:
         bench = Workbench(wanted["plugin"], typed=wanted["typed"])
-        losses = train(bench.job(Case(task=wanted["task"]))).losses
+        trace = train(bench.job(Case(task=wanted["task"]))).trace()
     except LabloomError as error:
         print(f"error: {error.problem}", file=sys.stderr)
         return int(error.exit_status)
-    print(json.dumps(losses), flush=True)
+    print(json.dumps(trace), flush=True)
     return 0
 
 

@@ -17,6 +17,7 @@ from labloom.hookspecs import Outcome
 from labloom.plugins import Plugin, discover
 from labloom.run import run
 from labloom.testing.cases import Case
+from labloom.testing.drawing import noticed_figures
 from labloom.testing.foreign import cause_of, missing_package, told_as_contract_error
 from labloom.testing.not_checked import NotChecked
 from labloom.testing.small_jobs import SmallJobs
@@ -24,6 +25,7 @@ from labloom.testing.trained import Trained, plain_config, quietly, train
 from labloom.testing.watch import Watch
 
 TOO_EARLY = "it does not come that far"
+NO_TASK = "the plugin has no task to train it with"
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Recorded:
         watch: what was seen.
         before: the config before the run, as plain values.
         uri: address of the store that it was recorded in.
+        figures: how many figures of matplotlib were made.
     """
 
     job: Job
@@ -43,6 +46,7 @@ class Recorded:
     watch: Watch
     before: Any
     uri: str
+    figures: int
 
 
 class Workbench:
@@ -138,11 +142,15 @@ class Workbench:
         if job.config.task.monitor not in (None, *self.trained(case).metrics):
             raise NotChecked(TOO_EARLY)  # a misspelt monitor has its own check
         watch, before = Watch(), plain_config(job)
-        with told_as_contract_error(self.plugin), quietly():  # MLflow itself asks the network
+        job.output_dir.mkdir(exist_ok=True)
+        # The network is open: MLflow itself asks it.
+        with told_as_contract_error(self.plugin), quietly(), noticed_figures() as figures:
             outcome = run(job, watchers=[watch])
-        return Recorded(job, outcome, watch, before, uri)
+        return Recorded(job, outcome, watch, before, uri, len(figures))
 
     def _first_fitting_task(self, case: Case) -> str:
+        if not self.plugin.tasks:
+            raise NotChecked(NO_TASK)
         refusals: dict[str, LabloomError] = {}
         for task in (task.name for task in self.plugin.tasks):
             try:
@@ -163,8 +171,10 @@ class Workbench:
 
     def _refuse_unavailable(self, case: Case, error: LabloomError) -> None:
         """An option may need what is not here: a file, a package, a value of the user's."""
+        if isinstance(error, NetworkError):
+            raise NotChecked(f"it would be downloaded: {error.problem}") from error
         no_file = case.group == "data" and cause_of(error, FileNotFoundError)
-        if no_file or isinstance(error, (DataError, NetworkError)):
+        if no_file or isinstance(error, DataError):
             raise NotChecked(f"its data is not here: {no_file or error.problem}") from error
         if isinstance(error, MissingValueError):
             raise NotChecked(f"it needs {error.fix}") from error

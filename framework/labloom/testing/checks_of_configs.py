@@ -10,10 +10,12 @@ from labloom.build.bindings import check_node
 from labloom.build.parts import check_bindings, declares_spec
 from labloom.build.targets import TargetRules, locate, plain
 from labloom.compose.checks import MissingValueError
+from labloom.compose.composing import compose_config, hydra_ready
 from labloom.compose.job import Job
+from labloom.compose.jobs import make_job
 from labloom.errors import ContractError, LabloomError
 from labloom.plugins import Plugin
-from labloom.testing.bench import Workbench
+from labloom.testing.bench import NO_TASK, Workbench
 from labloom.testing.cases import Case
 from labloom.testing.not_checked import NotChecked
 
@@ -33,6 +35,24 @@ def composes(bench: Workbench, case: Case) -> None:
         _refuse_leaking_keys(bench.plugin, case.task)
         return
     _composed_option(bench, case)
+
+
+def experiments_compose(plugin: Plugin) -> None:
+    """Every experiment that the plugin brings composes.
+
+    Raises:
+        ConfigError: one does not.
+        NotChecked: the plugin brings none, or it needs a value of the user's.
+    """
+    files = sorted((plugin.config_folder / "experiment").glob("*.yaml"))
+    if not files:
+        raise NotChecked("the plugin brings no experiment")
+    for file in files:
+        try:
+            with hydra_ready():
+                make_job(compose_config([f"experiment={file.stem}"]), output_dir="")
+        except MissingValueError as error:
+            raise NotChecked(f"experiment={file.stem} needs {error.fix}") from error
 
 
 def targets_bind(bench: Workbench, case: Case) -> None:
@@ -56,6 +76,8 @@ def targets_bind(bench: Workbench, case: Case) -> None:
 def _composed_option(bench: Workbench, case: Case) -> Job:
     """A job with an option, and with the first task that it composes with."""
     refusals: list[LabloomError] = []
+    if not bench.plugin.tasks:
+        raise NotChecked(NO_TASK)
     for task in bench.plugin.tasks:
         try:
             return bench.job(case, task=task.name)

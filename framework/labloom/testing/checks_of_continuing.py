@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 
 import torch
@@ -15,6 +14,7 @@ from labloom.testing.bench import Workbench
 from labloom.testing.cases import Case
 from labloom.testing.foreign import told_as_contract_error
 from labloom.testing.not_checked import NotChecked
+from labloom.testing.processes import finished
 from labloom.testing.trained import in_full, quietly, shown, train
 from labloom.testing.watch import answers
 
@@ -37,11 +37,11 @@ def checkpoint_gives_the_same_predictions(bench: Workbench, case: Case) -> None:
     path = resume_point(trained.job.output_dir)
     if path is None:
         raise CheckpointError("the run wrote no checkpoint")
-    rebuilt, weights = load_module(path), trained.weights()
+    rebuilt, weights = load_module(path), trained.watch.weights
     other = [
         name
         for name, value in rebuilt.state_dict().items()
-        if not torch.equal(value, weights[name].cpu())
+        if not _same(value, weights[name].cpu())
     ]
     if other:
         raise ContractError(
@@ -50,6 +50,7 @@ def checkpoint_gives_the_same_predictions(bench: Workbench, case: Case) -> None:
     call = trained.watch.call
     if call is None:
         raise NotChecked("validation_step calls no network whose answers could be compared")
+    trained.module.load_state_dict(weights)  # averages of weights may have taken their place
     with quietly(), told_as_contract_error(bench.plugin):
         first, second = answers(trained.module, call), answers(rebuilt, call)
     if not first:
@@ -72,9 +73,7 @@ def resumed_equals_uninterrupted(bench: Workbench, case: Case) -> None:
     whole = train(bench.job(case, f"trainer.max_epochs={EPOCHS}"))
     losses, resumed = bench.train_interrupted(case, EPOCHS)
     weights = whole.weights()
-    other = [
-        name for name, value in resumed.weights().items() if not torch.equal(value, weights[name])
-    ]
+    other = [name for name, value in resumed.weights().items() if not _same(value, weights[name])]
     if in_full(losses) != in_full(whole.losses) or other:
         raise ContractError(
             "a run that was stopped after an epoch and resumed ends elsewhere",
@@ -94,7 +93,7 @@ def apart_equals_together(bench: Workbench, case: Case) -> None:
         ContractError: the losses differ.
     """
     train(bench.job(case, "seed=1"))
-    together = train(bench.job(case)).losses
+    together = train(bench.job(case)).trace()
     apart = _losses_apart(bench, case)
     if in_full(apart) != in_full(together):
         raise ContractError(
@@ -112,13 +111,8 @@ def _losses_apart(bench: Workbench, case: Case) -> list[float]:
         "task": case.task,
         "typed": [*bench.jobs.overrides_for(case.task or ""), *bench.jobs.typed],
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "labloom.testing.apart", json.dumps(order)],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    command = [sys.executable, "-m", "labloom.testing.apart", json.dumps(order)]
+    done = finished(command, "a run in a fresh process", env={**os.environ, "OMP_NUM_THREADS": "1"})
     if done.returncode != 0:
         raise ContractError(
             "the run fails in a fresh process",
@@ -126,6 +120,13 @@ def _losses_apart(bench: Workbench, case: Case) -> list[float]:
             fix=f"labloom run task={case.task} debug=fast",
         )
     return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def _same(first: torch.Tensor, second: torch.Tensor) -> bool:
+    """Whether two tensors are equal bit for bit; NaN equals NaN."""
+    return torch.equal(first.nan_to_num(), second.nan_to_num()) and torch.equal(
+        first.isnan(), second.isnan()
+    )
 
 
 def _close(first: list[torch.Tensor], second: list[torch.Tensor]) -> bool:

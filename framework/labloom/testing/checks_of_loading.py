@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 
 from labloom import __version__
@@ -11,6 +10,7 @@ from labloom.errors import ConfigError, ContractError, listing, nearest
 from labloom.plugins import Plugin, discover
 from labloom.plugins.compatibility import core_range, fits_core
 from labloom.plugins.heavy import HEAVY
+from labloom.testing.processes import finished
 
 # Imports the hook module alone, and says what came with it.
 FRESH = f"""
@@ -109,12 +109,8 @@ def allows_this_core(plugin: Plugin) -> None:
 
 def _imported_alone(plugin: Plugin) -> list[str]:
     path = json.dumps(sys.path)
-    done = subprocess.run(
-        [sys.executable, "-c", FRESH, plugin.module.__name__, path],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    command = [sys.executable, "-c", FRESH, plugin.module.__name__, path]
+    done = finished(command, f"importing {plugin.module.__name__}")
     if done.returncode != 0:
         raise ContractError(
             f"{plugin.module.__name__} cannot be imported in a fresh interpreter",

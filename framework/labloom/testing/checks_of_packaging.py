@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 import tomllib
@@ -18,6 +17,7 @@ from urllib.request import url2pathname
 from labloom.errors import ContractError, listing
 from labloom.plugins import Plugin
 from labloom.testing.not_checked import NotChecked
+from labloom.testing.processes import finished
 
 IGNORED = shutil.ignore_patterns(
     "__pycache__", "*.egg-info", "build", "dist", ".git", ".venv", "mlruns", "mlflow.db", "outputs"
@@ -69,12 +69,10 @@ def _built(folder: Path) -> set[str]:
         raise NotChecked(f"the build backend is not installed: pip install {system['requires'][0]}")
     with tempfile.TemporaryDirectory() as scratch:
         copy, target = Path(scratch) / "project", Path(scratch) / "wheel"
-        shutil.copytree(folder, copy, ignore=IGNORED)
+        shutil.copytree(folder, copy, ignore=IGNORED, symlinks=True)
         target.mkdir()
         order = json.dumps([backend, path, str(target)])
-        done = subprocess.run(
-            [sys.executable, "-c", BUILD, order], cwd=copy, capture_output=True, text=True
-        )
+        done = finished([sys.executable, "-c", BUILD, order], "building the wheel", cwd=copy)
         if done.returncode != 0:
             raise ContractError(
                 f"the wheel of {folder} cannot be built",

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import torch
+from pytorch_lightning import LightningModule
 
 from labloom.build.hooks import plugin_callbacks
 from labloom.errors import ContractError, listing
@@ -77,8 +79,9 @@ def recorded_model_predicts_the_same(bench: Workbench, case: Case) -> None:
     recorded = bench.recorded(case)
     inputs = _raw_inputs(recorded)
     with _quiet_mlflow(), quietly(), told_as_contract_error(bench.plugin):
-        answered = _pyfunc(recorded).predict(inputs)
         module = recorded.watch.module
+        _refuse_bare_outputs(module, inputs)
+        answered = _pyfunc(recorded).predict(inputs)
         expected = predict(module.eval(), inputs)
     if len(answered) != len(inputs):
         raise ContractError(
@@ -102,19 +105,20 @@ def figures_are_recorded(bench: Workbench, case: Case) -> None:
 
     Raises:
         ContractError: there is nothing, or a file is empty.
-        NotChecked: the plugin has no callbacks for this task.
+        NotChecked: the plugin has no callbacks for this task, or they draw nothing.
     """
     recorded = bench.recorded(case)
     if not plugin_callbacks(recorded.job):
         raise NotChecked("the plugin has no extra_callbacks for this task")
     files = dict(_artifacts(_store(recorded), recorded.outcome.run_id))
     drawn = [path for path in files if path.partition("/")[0] not in OWN_ARTIFACTS]
+    if not drawn and not recorded.figures:
+        raise NotChecked("its callbacks draw nothing in one epoch")
     if not drawn:
         raise ContractError(
-            "extra_callbacks returns callbacks, and none of them left an artifact",
-            expected="at least one figure, table or file of the run",
-            fix="trainer.logger.experiment.log_figure(name, figure) in the callback; expect this "
-            "failure, with the reason, if they are not meant to record anything",
+            f"{recorded.figures} figures are drawn, and none is among the run's artifacts",
+            expected="every figure recorded with its run",
+            fix="trainer.logger.experiment.log_figure(name, figure) in the callback",
         )
     empty = [path for path in drawn if files[path] == 0]
     if empty:
@@ -137,7 +141,19 @@ def _raw_inputs(recorded: Recorded) -> Sequence[Any]:
     call = recorded.watch.call
     if call is None or call.name or len(call.args) != 1 or call.kwargs:
         raise NotChecked("forward takes more than one array, and there is no example_inputs()")
-    return call.args[0][:EXAMPLES].cpu().numpy()
+    rows = call.args[0]
+    if not (isinstance(rows, torch.Tensor) and rows.is_floating_point() and rows.ndim > 1):
+        raise NotChecked("forward takes no batch of floats, and there is no preprocess")
+    return rows[:EXAMPLES].cpu().numpy()
+
+
+def _refuse_bare_outputs(module: LightningModule, inputs: Sequence[Any]) -> None:
+    if hasattr(module, "preprocess") or hasattr(module, "postprocess"):
+        return
+    with torch.inference_mode():
+        outputs = module.eval()(torch.as_tensor(np.asarray(inputs, dtype=np.float32)))
+    if not isinstance(outputs, torch.Tensor):
+        raise NotChecked(f"forward answers with a {type(outputs).__name__}: write postprocess")
 
 
 def _pyfunc(recorded: Recorded) -> Any:

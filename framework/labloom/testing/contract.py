@@ -15,7 +15,7 @@ from labloom.testing import (
     checks_of_recording,
     checks_of_training,
 )
-from labloom.testing.bench import Workbench
+from labloom.testing.bench import TOO_EARLY, Workbench
 from labloom.testing.cases import Case
 from labloom.testing.not_checked import NotChecked
 
@@ -63,6 +63,10 @@ class Contract:
     def test_the_wheel_carries_every_option_file(self) -> None:
         """Forgotten package data is noticed by users first."""
         self._check(checks_of_packaging.wheel_carries_the_option_files, self._loaded)
+
+    def test_its_experiments_compose(self) -> None:
+        """A named study that cannot be run is found by its reader first."""
+        self._check(checks_of_configs.experiments_compose, self._loaded)
 
     def test_it_composes(self, case: Case) -> None:
         """Nothing is missing, every key fits, a task file sets no model or data."""
@@ -134,7 +138,7 @@ class Contract:
         try:
             return checks_of_loading.loads(self.plugin)
         except LabloomError as error:
-            raise NotChecked("it does not come that far") from error
+            raise NotChecked(TOO_EARLY) from error
 
     @property
     def _bench(self) -> Workbench:

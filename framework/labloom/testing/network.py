@@ -14,10 +14,11 @@ LOCAL = ("localhost", "127.0.0.1", "::1", "0.0.0.0", "")
 
 @contextmanager
 def blocked_network() -> Iterator[None]:
-    """Refuse every connection and lookup beyond this machine, in Python code and its forks.
+    """Refuse connections and lookups beyond this machine that Python code makes.
 
     An attempt that somebody swallowed is raised at the end, so that falling back in silence is
-    noticed. What opens sockets in C, such as gRPC, is not seen.
+    noticed. Not seen: sockets that are opened in C, as by gRPC; datagrams; and what a loader's
+    worker process swallows. A forked worker is refused, a spawned one is not.
 
     Raises:
         NetworkError: something reached for the network.
@@ -25,8 +26,9 @@ def blocked_network() -> Iterator[None]:
     attempts: list[NetworkError] = []
 
     def refuse_unless_local(host: Any) -> None:
-        if str(host or "") not in LOCAL:
-            attempts.append(_attempt(str(host)))
+        name = host.decode() if isinstance(host, bytes) else str(host or "")
+        if name not in LOCAL:
+            attempts.append(_attempt(name))
             raise attempts[-1]
 
     connect, connect_ex, lookup = (
@@ -55,8 +57,7 @@ def blocked_network() -> Iterator[None]:
     try:
         yield
     finally:
-        socket.socket.connect = connect
-        socket.socket.connect_ex = connect_ex
+        del socket.socket.connect, socket.socket.connect_ex  # theirs is inherited
         socket.getaddrinfo = lookup
     if attempts:
         raise attempts[0]

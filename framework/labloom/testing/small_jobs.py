@@ -25,11 +25,25 @@ SMALL = (
     "trainer.limit_val_batches=1",
     "trainer.limit_test_batches=1",
     "trainer.num_sanity_val_steps=0",
+    # What a task may set for its real runs and two batches cannot do.
+    "trainer.strategy=auto",
+    "trainer.num_nodes=1",
+    "trainer.min_epochs=null",
+    "trainer.max_steps=-1",
+    "trainer.min_steps=null",
+    "trainer.max_time=null",
+    "trainer.overfit_batches=0.0",
+    "trainer.fast_dev_run=false",
+    "trainer.val_check_interval=null",
+    "trainer.check_val_every_n_epoch=1",
+    "trainer.accumulate_grad_batches=1",
+    "trainer.sync_batchnorm=false",
     # Without the best checkpoint, which would stop at a misspelt monitor: that has its own check.
     "callbacks.checkpoint.save_top_k=0",
     "callbacks.progress=none",
     "tracking.system_metrics=false",
 )
+CHOSEN_HERE = ("task", "model", "data", "experiment", "debug", "seed")
 
 
 class SmallJobs:
@@ -39,6 +53,9 @@ class SmallJobs:
         folder: for the output folders of the runs.
         overrides_for: further overrides for a task or an option, by its name.
         typed: further overrides, for every run whose config has their key.
+
+    Raises:
+        ConfigError: a typed override chooses what the suite itself goes through.
     """
 
     def __init__(
@@ -47,6 +64,14 @@ class SmallJobs:
         self.folder = folder
         self.overrides_for = overrides_for
         self.typed = tuple(typed)
+        for override in parse_overrides(self.typed):
+            if override.key_or_group in CHOSEN_HERE or override.key_or_group.startswith("hydra"):
+                raise ConfigError(
+                    f"'{override.input_line}' is not for labloom check",
+                    expected="settings of the runs, such as paths.data=/data",
+                    fix="leave it out: every task, model and data option is checked, with seeds "
+                    "that the suite chooses",
+                )
         self._runs = 0
 
     def compose(self, case: Case, task: str, further: Sequence[str] = ()) -> Job:
@@ -61,8 +86,7 @@ class SmallJobs:
             ConfigError: the config is wrong.
         """
         self._runs += 1
-        output_dir = self.folder / f"run{self._runs}"
-        output_dir.mkdir()
+        output_dir = self.folder / f"run{self._runs}"  # made when something is run in it
         with hydra_ready():
             words = [*self.words(case, task), *self._fitting(case, task), *further]
             job = make_job(compose_config(_last_wins(words)), output_dir=output_dir)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from labloom.errors import ConfigError, LabloomError, listing, nearest
 from labloom.plugins import discover
 from labloom.testing.bench import Workbench
-from labloom.testing.cases import cases_of, tasks_of
+from labloom.testing.cases import Case, cases_of, tasks_of
 from labloom.testing.contract import Contract
 
 
@@ -48,7 +48,21 @@ class TaskContract(Contract):
         plugin = discover().plugins.get(self.plugin)
         for name, cases in (("case", cases_of), ("task", tasks_of)):
             if name in inspect.signature(metafunc.function).parameters:
-                metafunc.parametrize(name, cases(plugin) if plugin else [], ids=str)
+                found = cases(plugin) if plugin else []
+                self._refuse_unknown_cases(metafunc.function.__name__, found if plugin else None)
+                metafunc.parametrize(name, found, ids=str)
+
+    def _refuse_unknown_cases(self, check: str, cases: Sequence[Case] | None) -> None:
+        """An expected failure of ``check[case]`` must name a case that there is."""
+        known = {f"{check}[{case}]" for case in cases or ()}
+        for name in self.expected_failures:
+            if name.startswith(f"{check}[") and name not in known and cases is not None:
+                near = nearest(name, known)
+                raise ConfigError(
+                    f"{type(self).__name__}.expected_failures names '{name}', which is no check",
+                    expected=f"one of {listing(known, limit=30)}",
+                    fix=f"did you mean '{near}'?" if near else None,
+                )
 
     @pytest.fixture(autouse=True)
     def _expect_known_failures(self, request: pytest.FixtureRequest) -> None:

@@ -44,9 +44,20 @@ class Trained:
         return self.trainer.lightning_module
 
     @property
+    def by_hand(self) -> bool:
+        """Whether the module calls backward and its optimizers itself."""
+        return not self.module.automatic_optimization
+
+    @property
     def losses(self) -> list[float]:
         """Loss of every training batch."""
         return self.watch.losses
+
+    def trace(self) -> list[float]:
+        """The losses, or with manual optimization, which need not return any, sums of weights."""
+        if self.losses:
+            return self.losses
+        return [float(p.detach().double().sum()) for p in self.module.parameters()]
 
     def weights(self) -> dict[str, torch.Tensor]:
         """A copy of the module's state."""
@@ -68,6 +79,7 @@ def train(
         LabloomError: it does not train; foreign errors are told with their place.
     """
     watch = watch or Watch()
+    job.output_dir.mkdir(exist_ok=True)
     with told_as_contract_error(job.plugin), quietly(), blocked_network():
         seed(job.config.seed)
         parts = build_parts(job)
@@ -82,14 +94,14 @@ def plain_config(job: Job) -> Any:
     return copy.deepcopy(OmegaConf.to_container(job.config))
 
 
-def in_full(losses: list[float]) -> list[str]:
-    """Losses as texts that are equal only when the losses are, NaN too."""
-    return [repr(loss) for loss in losses]
+def in_full(numbers: list[float]) -> list[str]:
+    """Numbers as texts that are equal only when the numbers are, NaN too."""
+    return [repr(number) for number in numbers]
 
 
-def shown(losses: list[float]) -> str:
-    """Losses as a person compares them."""
-    return ", ".join(f"{loss:.8g}" for loss in losses)
+def shown(numbers: list[float]) -> str:
+    """Numbers as a person compares them."""
+    return ", ".join(f"{number:.8g}" for number in numbers)
 
 
 @contextmanager

@@ -33,20 +33,23 @@ class Watch(Callback):
 
     Args:
         stop_after: raise ``Stopped`` at the start of the epoch after so many; None: never.
+        enough: end the training once the loss is at most this share of the first; None: never.
 
     Attributes:
         module: what was trained.
         datamodule: what it was trained on.
-        losses: loss of every training batch, as ``training_step`` returned it.
+        losses: loss of every training batch, as ``training_step`` returned it; may be empty with
+            manual optimization.
         trainable: names of the parameters that required a gradient when the fit began.
         frozen: names of the others.
         with_gradient: names of the parameters that had a gradient after a backward pass.
+        weights: the module's state at the end of the last epoch.
         reached: those whose gradient was not zero everywhere.
-        call: the first call of ``forward`` in validation; None if there was none.
     """
 
-    def __init__(self, stop_after: int | None = None) -> None:
+    def __init__(self, stop_after: int | None = None, enough: float | None = None) -> None:
         self.stop_after = stop_after
+        self.enough = enough
         self.module: LightningModule | None = None
         self.datamodule: Any = None
         self.losses: list[float] = []
@@ -54,8 +57,14 @@ class Watch(Callback):
         self.frozen: set[str] = set()
         self.reached: set[str] = set()
         self.with_gradient: set[str] = set()
-        self.call: ForwardCall | None = None
+        self.weights: Mapping[str, Tensor] = {}
+        self._calls: dict[str, ForwardCall] = {}
         self._hooks: list[Any] = []
+
+    @property
+    def call(self) -> ForwardCall | None:
+        """The first call in validation of the module, or else of a child with parameters."""
+        return self._calls.get("") or next(iter(self._calls.values()), None)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take down what may learn."""
@@ -67,6 +76,10 @@ class Watch(Callback):
         """Stop, as Ctrl-C would."""
         if self.stop_after is not None and trainer.current_epoch >= self.stop_after:
             raise Stopped(ExitStatus.INTERRUPTED)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep what a checkpoint is about to hold; averages may be put in its place later."""
+        self.weights = copied(pl_module.state_dict())
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take down who has a gradient."""
@@ -88,14 +101,21 @@ class Watch(Callback):
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         if isinstance(loss, Tensor):
             self.losses.append(float(loss))
+            if self.enough is not None and self.losses[0] > 0:
+                trainer.should_stop = self.losses[-1] <= self.enough * self.losses[0]
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen to the module and to its children."""
-        if self.call is None:
-            for name, child in [("", pl_module), *pl_module.named_children()]:
-                self._hooks.append(
-                    child.register_forward_pre_hook(self._listener(name), with_kwargs=True)
-                )
+        """Listen to the module and to the networks in it; a loss or a metric is none."""
+        if self._calls:
+            return
+        networks = [
+            (name, child)
+            for name, child in pl_module.named_children()
+            if next(child.parameters(), None) is not None
+        ]
+        for name, network in [("", pl_module), *networks]:
+            hook = network.register_forward_pre_hook(self._listener(name), with_kwargs=True)
+            self._hooks.append(hook)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop listening."""
@@ -109,10 +129,8 @@ class Watch(Callback):
 
     def _listener(self, name: str) -> Any:
         def listen(network: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            # validation_step itself goes through LightningModule.forward under some strategies;
-            # whoever is called first is the outermost
-            if self.call is None:
-                self.call = ForwardCall(name, copied(args), copied(kwargs))
+            if name not in self._calls:
+                self._calls[name] = ForwardCall(name, copied(args), copied(kwargs))
 
         return listen
 

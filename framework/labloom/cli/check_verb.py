@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,8 @@ def command(plugin: str, overrides: tuple[str, ...], as_json: bool) -> int:
     from labloom.compose.arguments import parse_overrides
 
     parse_overrides(overrides)
+    if sys.stdout.isatty():
+        say(f"{plugin}: loading torch, Lightning and MLflow ...")
     from labloom.testing.suite import check_plugin
 
     everything: list[Finding] = []

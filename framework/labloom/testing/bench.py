@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Sequence
@@ -116,6 +117,18 @@ class Workbench:
             LabloomError: it fails.
         """
         return _once(self._recorded, case, lambda: self._record(case))
+
+    def trace_of(self, case: Case, *further: str) -> list[float]:
+        """The trace of a training that nothing is kept of.
+
+        Raises:
+            LabloomError: it does not train.
+        """
+        job = self.job(case, *further)
+        try:
+            return train(job).trace()
+        finally:
+            shutil.rmtree(job.output_dir, ignore_errors=True)
 
     def train_interrupted(self, case: Case, epochs: int) -> tuple[list[float], Trained]:
         """Train ``epochs`` epochs, stop after the first, go on; the losses and what came of it.

@@ -92,8 +92,8 @@ def apart_equals_together(bench: Workbench, case: Case) -> None:
     Raises:
         ContractError: the losses differ.
     """
-    train(bench.job(case, "seed=1"))
-    together = train(bench.job(case)).trace()
+    bench.trace_of(case, "seed=1")
+    together = bench.trace_of(case)
     apart = _losses_apart(bench, case)
     if in_full(apart) != in_full(together):
         raise ContractError(

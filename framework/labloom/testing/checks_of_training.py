@@ -111,7 +111,7 @@ def same_seed_same_loss(bench: Workbench, case: Case) -> None:
     Raises:
         ContractError: with the losses of both.
     """
-    first, second = bench.trained(case).trace(), train(bench.job(case)).trace()
+    first, second = bench.trained(case).trace(), bench.trace_of(case)
     if in_full(first) != in_full(second):
         raise ContractError(
             "two runs with the same seed have different losses",
@@ -128,7 +128,7 @@ def other_seed_other_loss(bench: Workbench, case: Case) -> None:
     Raises:
         ContractError: the seed decides nothing.
     """
-    first, second = bench.trained(case).trace(), train(bench.job(case, "seed=1")).trace()
+    first, second = bench.trained(case).trace(), bench.trace_of(case, "seed=1")
     if in_full(first) == in_full(second):
         raise ContractError(
             "runs with seed=0 and seed=1 have the same losses",

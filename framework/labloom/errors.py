@@ -10,6 +10,8 @@ LabloomError                 exit status 1: a run failed
 └── ContractError            exit status 1: a plugin breaks the contract that labloom check tests
     └── NetworkError         exit status 1: something reached for the network where it may not
 
+A run that was opened and failed ends with 1, whatever the error.
+
 Stopped                      not an Exception: Ctrl-C (exit status 130) or SIGTERM (143)
 """
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from labloom.build.checkpoints import load_module
+from labloom.errors import DataError, LabloomError
 from labloom.record.model import TRUSTED
 
 if TYPE_CHECKING:
@@ -68,6 +69,72 @@ def predict(module: LightningModule, inputs: Sequence[Any], batch_size: int = BA
             outputs = module(_to_device(batch, module))
             answers.extend(postprocess(outputs) if postprocess else outputs.cpu().numpy())
     return answers if postprocess or not answers else np.stack(answers)
+
+
+def predict_files(module: LightningModule, inputs: Sequence[str]) -> list[Any]:
+    """Answer inputs that were named on a command line: what ``labloom predict`` does.
+
+    A file is one input: what a first dimension means cannot be known, so none is taken for a batch.
+
+    Args:
+        module: in eval mode.
+        inputs: words for the module's ``preprocess``; without one, paths of .npy files.
+
+    Returns:
+        One answer for each input.
+
+    Raises:
+        DataError: a file is no array, or the module fails on an input, which is named.
+    """
+    raw = list(inputs) if hasattr(module, "preprocess") else [_array(module, p) for p in inputs]
+    try:
+        answers = list(predict(module, raw))
+        if len(answers) == len(raw):
+            return answers
+    except Exception:  # noqa: BLE001  whatever it is, the input that brings it is found below
+        pass
+    return [_answer(module, name, value) for name, value in zip(inputs, raw, strict=True)]
+
+
+def _answer(module: LightningModule, name: str, value: Any) -> Any:
+    """The answer to one input alone, so that what goes wrong goes with a name."""
+    owner = type(module).__name__
+    try:
+        answers = list(predict(module, [value]))
+    except LabloomError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{owner} fails on {name}{_shape_in_words(value)}",
+            expected="a file is one input of the module, without a batch dimension",
+            got=f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}",
+        ) from error
+    if len(answers) != 1:
+        raise DataError(
+            f"{owner} gives {len(answers)} answers to {name}{_shape_in_words(value)}",
+            expected="one answer to each input, from the module or its postprocess",
+        )
+    return answers[0]
+
+
+def _shape_in_words(value: Any) -> str:
+    return f", an array of shape {list(value.shape)}" if isinstance(value, np.ndarray) else ""
+
+
+def _array(module: LightningModule, path: str) -> np.ndarray:
+    if not Path(path).is_file():
+        raise DataError(f"there is no file {path}")
+    try:
+        array = np.load(path, allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            raise ValueError("an archive of arrays, .npz")
+        return array
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(
+            f"{type(module).__name__} has no preprocess, so {path} must be an array",
+            expected=".npy files",
+            got=str(error),
+        ) from error
 
 
 def _load_pyfunc(path: str, config: Mapping[str, Any] | None = None) -> Predictor:

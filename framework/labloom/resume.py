@@ -15,6 +15,7 @@ from labloom.recorded import find_training_run, flat, job_of, recorded_config, r
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
+    from omegaconf import DictConfig
 
     from labloom.record import Store
 
@@ -39,7 +40,8 @@ def resumed(line: CommandLine) -> CommandLine:
     """The command line that continues ``line.resume``: the run's overrides, then the typed ones.
 
     Raises:
-        ConfigError: a typed or an edited setting may not change.
+        ConfigError: a typed or an edited setting may not change, or the run has been trained for
+            longer than it is to be.
         StoreError: there is no such run, or it is still running.
         CheckpointError: the run's folder is gone.
     """
@@ -50,7 +52,9 @@ def resumed(line: CommandLine) -> CommandLine:
     folder = _folder_of(run)
     _refuse_running(run)
     overrides = restored_overrides(store, run, line.overrides)
-    _refuse_edited_config(store, run, line.overrides)
+    config = job_of(store, run, line.overrides).config
+    _refuse_edited_config(store, run, config)
+    _refuse_shorter(run, folder, config)
     return replace(
         line,
         overrides=(*overrides, quoted("hydra.run.dir", str(folder))),
@@ -100,10 +104,10 @@ def _refuse_running(run: Run) -> None:
         )
 
 
-def _refuse_edited_config(store: Store, run: Run, typed: Sequence[str]) -> None:
+def _refuse_edited_config(store: Store, run: Run, config: DictConfig) -> None:
     """Refuse when a YAML file was edited since, so that the same overrides compose otherwise."""
     before = flat(recorded_config(store, run))
-    now = flat(job_of(store, run, typed).config)
+    now = flat(config)
     changed = [
         f"{key}: {before.get(key)} -> {now.get(key)}"
         for key in sorted({*before, *now})
@@ -119,3 +123,25 @@ def _refuse_edited_config(store: Store, run: Run, typed: Sequence[str]) -> None:
             fix="restore the files (the run's config.yaml and git commit are in MLflow), "
             "or start a new run",
         )
+
+
+def _refuse_shorter(run: Run, folder: Path, config: DictConfig) -> None:
+    """Refuse to go on to an end that the run has passed; Lightning would say so in mid-run."""
+    from labloom.build.checkpoints import read_checkpoint, resume_point
+
+    last = resume_point(folder)
+    if last is None:
+        return
+    checkpoint = read_checkpoint(last)
+    done = {
+        "max_epochs": (checkpoint["epoch"] + 1, "epochs"),  # it is written as an epoch ends
+        "max_steps": (checkpoint["global_step"], "steps"),
+    }
+    for setting, (count, unit) in done.items():
+        wanted = config.trainer.get(setting)
+        if wanted is not None and 0 <= wanted < count:  # -1: without an end
+            raise ConfigError(
+                f"run {run.info.run_id[:8]} has {count} {unit} already",
+                got=f"trainer.{setting}={wanted}",
+                fix=f"trainer.{setting}=N with N > {count}",
+            )

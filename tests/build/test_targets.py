@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 
 from labloom.build.targets import TargetRules, instantiate, locate
 from labloom.errors import ConfigError, LabloomError
+from labloom.plugins import discover
 
 NOBODY = TargetRules()
 
@@ -154,3 +155,60 @@ def test_error_of_a_nested_constructor_keeps_its_cause_without_hydras_wrapping()
     with pytest.raises(LabloomError, match="ValueError: dropout probability") as caught:
         instantiate(node("torch.nn.Sequential", _args_=[inner]), "model", NOBODY)
     assert isinstance(caught.value.__cause__, ValueError)
+
+
+@pytest.fixture
+def far(plugin_folder, good_plugin):
+    """Write a plugin 'far' whose nets.py is this text, and a model that names a class."""
+
+    def write(nets, target="labloom_far.nets.Net"):
+        files = {"nets.py": nets, "conf/model/far_net.yaml": f"# a net\n_target_: {target}\n"}
+        folder = plugin_folder("far", good_plugin.format(id="far"), files=files)
+        discover()  # puts it on Python's path
+        return folder / "src" / "labloom_far"
+
+    return write
+
+
+FAR = TargetRules(("labloom_far",))
+
+
+@pytest.mark.parametrize(
+    ("nets", "got", "line"),
+    [
+        ("import os\nx = 1 / 0\n", "ZeroDivisionError: division by zero", 2),
+        ("import os\n\nclass Net(:\n", "SyntaxError: invalid syntax", 3),
+    ],
+)
+def test_module_of_a_plugin_that_fails_is_named_with_its_line(far, nets, got, line):
+    package = far(nets)
+    with pytest.raises(LabloomError) as caught:
+        locate("labloom_far.nets.Net", "model._target_", FAR)
+    place = f"{package}/nets.py:{line}"
+    assert "importing labloom_far.nets of plugin 'far' failed" in caught.value.problem
+    assert caught.value.got.startswith(got)
+    assert caught.value.got.endswith(f"({place})")
+    assert caught.value.fix == f"mend {place}"
+
+
+def test_package_that_a_plugins_module_misses_comes_with_the_pip_command(far):
+    far("import a_missing_package\n")
+    with pytest.raises(LabloomError) as caught:
+        locate("labloom_far.nets.Net", "model._target_", FAR)
+    assert caught.value.fix.startswith("pip install a_missing_package")
+
+
+def test_misspelt_package_of_the_plugin_gets_the_right_one_and_its_file(far):
+    package = far("class Net: pass\n", target="labloom_fra.nets.Net")
+    with pytest.raises(ConfigError) as caught:
+        locate("labloom_fra.nets.Net", "model._target_", FAR)
+    assert caught.value.problem == "model._target_: there is no package 'labloom_fra'"
+    file = package / "conf" / "model" / "far_net.yaml"
+    assert caught.value.got == f"labloom_fra.nets.Net, in {file}:2"
+    assert caught.value.fix == "did you mean labloom_far.nets.Net?"
+
+
+def test_misspelt_package_that_was_typed_gets_the_right_one_too(far):
+    far("class Net: pass\n")
+    with pytest.raises(ConfigError, match=r"did you mean labloom_far\.nets\.Net\?"):
+        locate("labloom_fra.nets.Net", "model._target_", TargetRules(("labloom_fra",)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from pathlib import Path
@@ -156,6 +157,18 @@ def test_without_a_monitor_the_last_checkpoint_counts_and_there_is_no_objective(
     trainer, _ = fit(make_job(monitor=None))
     assert best_checkpoint(trainer).path.name == "last.ckpt"
     assert best_checkpoint(trainer).objective is None
+
+
+@pytest.mark.parametrize("save_top_k", [1, -1])
+def test_a_metric_that_was_never_finite_chooses_nothing(make_job, caplog, save_top_k):
+    settings = {"optimizer.lr": 1e30, "callbacks.checkpoint.save_top_k": save_top_k}
+    job = make_job(optimizer="sgd", monitor="val/loss", mode="min", changes=settings)
+    trainer, _ = fit(job)
+    best = best_checkpoint(trainer)
+    assert math.isnan(best.objective)
+    assert best.path.name == "last.ckpt"
+    assert not list(best.path.parent.glob("best-*"))
+    assert "val/loss was never a finite number" in caplog.text
 
 
 def test_save_top_k_keeps_so_many(make_job):

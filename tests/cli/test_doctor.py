@@ -144,7 +144,8 @@ def test_an_experiment_of_a_plugin_is_composed_too(light_labloom, far):
 
 def test_a_value_that_is_left_open_is_no_problem(light_labloom, far):
     task = "# @package _global_\n" + MODULE.replace("Net}", "Net, width: '???'}")
-    done = light_labloom("doctor", "far", LABLOOM_PLUGINS=far({"conf/task/far_task.yaml": task}))
+    files = {"nets.py": NET, "conf/task/far_task.yaml": task}
+    done = light_labloom("doctor", "far", LABLOOM_PLUGINS=far(files))
     assert done.returncode == 0, done.stdout
     assert "composes, once there is module.width=..." in said(done)
 
@@ -196,3 +197,76 @@ def test_a_broken_plugin_among_others_is_a_problem_of_the_whole(labloom, plugin_
     found = json.loads(labloom("doctor", "--json", LABLOOM_PLUGINS=folder).stdout)
     assert found["problems"][0]["fix"].startswith("pip install a_missing_package")
     assert found["plugins"][-1]["place"].endswith("plugin.py:1")
+
+
+NET = (
+    "class Net:\n    def __init__(self, width=3): ...\n\nclass Data:\n    def __init__(self): ...\n"
+)
+NODES = "# @package _global_\n" + MODULE
+
+
+def test_each_model_and_data_option_is_composed_with_the_first_task(light_labloom, far):
+    circle = {
+        "conf/model/far_good.yaml": "_target_: labloom_far.nets.Net\n",
+        "conf/model/far_one.yaml": "defaults: [far_two, _self_]\n",
+        "conf/model/far_two.yaml": "defaults: [far_one, _self_]\n",
+    }
+    task = {"conf/task/far_task.yaml": "# @package _global_\ndefaults: [{/model: far_good}]\n"}
+    task["conf/task/far_task.yaml"] += MODULE
+    folder = far({"nets.py": NET, **circle, **task})
+    done = light_labloom("doctor", "far", LABLOOM_PLUGINS=folder)
+    assert done.returncode == 1, done.stdout
+    assert "model=far_good composes" in said(done)
+    assert "task=far_task model=far_one does not compose: option files stand on" in said(done)
+
+
+def test_keys_of_a_model_in_a_task_file_are_a_problem(light_labloom, far):
+    task = NODES.replace("_global_\n", "_global_\ndefaults: [{/model: far_net}]\n")
+    files = {"nets.py": NET, "conf/model/far_net.yaml": "_target_: labloom_far.nets.Net\n"}
+    folder = far({**files, "conf/task/far_task.yaml": task + "model: {width: 3}\n"})
+    done = light_labloom("doctor", "far", LABLOOM_PLUGINS=folder)
+    assert done.returncode == 1
+    file = f"{folder}/src/labloom_far/conf/task/far_task.yaml"
+    assert f"{file} sets keys under 'model', which go to every other model too" in said(done)
+    assert "move them to a file of its own in conf/model, and choose it by" in said(done)
+    assert "which go to every other data too" in said(done)  # a warning: there is no other
+    assert "1 problem" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("model", "says", "fix"),
+    [
+        (
+            "_target_: labloom_far.nets.Nett\n",
+            "names labloom_far.nets.Nett, which is not",
+            "mend _t",
+        ),
+        ("_target_: labloom_far.netz.Net\n", "names labloom_far.netz.Net, which is not", "mend _t"),
+        (
+            "_target_: labloom_far.nets.Net\nwidht: 3\n",
+            "sets 'widht', and labloom_far.nets.Net takes width",
+            "did you mean 'width'?",
+        ),
+        ("_target_: labloom_far.nets.Net\nzz: 3\n", "sets 'zz', and", "take it out of /"),
+    ],
+)
+def test_a_model_that_does_not_fit_its_class_is_a_problem(light_labloom, far, model, says, fix):
+    files = {"nets.py": NET, "conf/task/far_task.yaml": NODES, "conf/model/far_net.yaml": model}
+    done = light_labloom("doctor", "far", LABLOOM_PLUGINS=far(files))
+    assert done.returncode == 1, done.stdout
+    assert f"conf/model/far_net.yaml {says}" in said(done)
+    assert f"fix: {fix}" in said(done)
+
+
+@pytest.mark.parametrize("target", ["again.Net", "stars.Net", "nets.Outer.Inner", "computed.Net"])
+def test_a_class_that_only_an_import_could_tell_is_no_problem(light_labloom, far, target):
+    files = {
+        "nets.py": NET + "\nclass Outer:\n    class Inner: ...\n",
+        "again.py": "from labloom_far.nets import Net\n",
+        "stars.py": "from labloom_far.nets import *\n",
+        "computed.py": "Net = type('Net', (), {})\n",
+        "conf/task/far_task.yaml": NODES,
+        "conf/model/far_net.yaml": f"_target_: labloom_far.{target}\nwidth: 3\n",
+    }
+    done = light_labloom("doctor", "far", LABLOOM_PLUGINS=far(files))
+    assert done.returncode == 0, done.stdout

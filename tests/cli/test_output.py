@@ -34,8 +34,8 @@ def test_the_summary_of_a_run_shows_stages_and_the_way_on(capsys, tmp_path, monk
     )
     print_outcome(outcome)
     printed = capsys.readouterr().out
-    assert "val     acc 0.5000\n" in printed
-    assert "test    acc 0.2500\n" in printed
+    assert "val     acc 0.5000   (last epoch)\n" in printed
+    assert "test    acc 0.2500   (best checkpoint)\n" in printed
     assert "labloom show 01234567" in printed
     assert "folder  outputs\n" in printed
     assert outcome_as_json(outcome)["status"] == "FINISHED"

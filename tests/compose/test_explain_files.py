@@ -50,7 +50,7 @@ EXPERIMENTS = {
     "an option with no near name": (
         f"defaults: [{{{TASK}}}, {{override /optimizer: zzz}}]",
         ["'override /optimizer: zzz' in FILE names no option of optimizer"],
-        "write an option file for zzz",
+        "write an option file optimizer/zzz.yaml",
     ),
     "an entry behind an override": (
         f"defaults: [{{{TASK}}}, {{/model@teacher: vision_mlp}}]",
@@ -229,3 +229,137 @@ def test_every_option_file_of_the_core_is_in_order(checkout):
     assert len(files) > 10
     for file in files:
         check_option_file(file, "experiment" if file.parent.name == "experiments" else "other")
+
+
+OWN_MODELS = {
+    "a circle through groups": (
+        {"mine": "defaults: [{/model: two}, _self_]", "two": "defaults: [{/model: mine}, _self_]"},
+        "option files stand on one another in a circle: model/mine -> model/two -> model/mine",
+        "take one of them out of the defaults list of FOLDER/model/mine.yaml",
+    ),
+    "a circle of neighbours": (
+        {"mine": "defaults: [two, _self_]", "two": "defaults: [mine, _self_]"},
+        "option files stand on one another in a circle: model/mine -> model/two -> model/mine",
+        "take one of them out",
+    ),
+    "a neighbour that is not there": (
+        {"mine": "defaults: [vision_cn, _self_]"},
+        "'vision_cn' in FOLDER/model/mine.yaml names no option of model",
+        "did you mean 'vision_cnn'? Or write FOLDER/model/vision_cn.yaml",
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "says", "fix"), OWN_MODELS.values(), ids=OWN_MODELS.keys())
+def test_a_mistake_in_a_model_of_ones_own_names_the_file(light_labloom, tmp_path, files, says, fix):
+    (tmp_path / "model").mkdir()
+    for name, text in files.items():
+        (tmp_path / "model" / f"{name}.yaml").write_text(f"{text}\n")
+    done = light_labloom("run", "task=vision_classify", "model=mine", "--config-dir", tmp_path)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) <= 5
+    said = " ".join(done.stderr.split())
+    for part in (says, f"fix: {fix}"):
+        assert part.replace("FOLDER", str(tmp_path)) in said
+
+
+@pytest.mark.parametrize("entry", ["/optimizer: adam", "/model@teacher: vision_mlp"])
+def test_a_model_may_bring_an_option_of_another_group(light_labloom, tmp_path, entry):
+    (tmp_path / "model").mkdir()
+    text = f"defaults: [vision_cnn, {{{entry}}}, _self_]\n"
+    (tmp_path / "model" / "mine.yaml").write_text(text)
+    words = ("task=vision_classify", "model=mine", "--config-dir", tmp_path, "--cfg", "job")
+    done = light_labloom("run", *words)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_model_may_be_added_to_a_task_that_chooses_none(
+    light_labloom, plugin_folder, good_plugin
+):
+    nodes = "# @package _global_\nmodule: {a: 1}\ndata: {a: 1}\n"
+    files = {"conf/task/bad_task.yaml": nodes, "conf/model/bad_net.yaml": "width: 3\n"}
+    folder = plugin_folder("bad", good_plugin.format(id="bad"), files=files)
+    words = ("task=bad_task", "+model=bad_net", "--cfg", "job")
+    done = light_labloom("run", *words, LABLOOM_PLUGINS=folder)
+    assert done.returncode == 0, done.stderr
+    assert "width: 3" in done.stdout
+
+
+# Text of conf/task/bad_task.yaml, and what is said about it.
+TASK_SETTINGS = {
+    "module misspelt": (
+        "# @package _global_\nmodul: {_target_: a.B}\n",
+        ["'module' is not there", "got: modul: in FILE"],
+        "write module: instead of modul: in FILE",
+    ),
+    "no module": (
+        "# @package _global_\nseed: 3\n",
+        ["'module' is not there: FILE does not set it"],
+        "write module: and below it _target_: package.module.Class in FILE",
+    ),
+    "no data": (
+        "# @package _global_\nmodule: {_target_: a.B}\n",
+        ["'data' is not there: FILE chooses none", "expected: data=... with one of vision_"],
+        "add - /data: NAME to the defaults list of FILE, or type data=NAME",
+    ),
+    "no header": (
+        "module: {_target_: a.B}\n",
+        ["FILE sets keys under 'task' instead of at the top"],
+        "write # @package _global_ as the first line of FILE",
+    ),
+    "no header above an override": (
+        "defaults: [{override /optimizer: sgd}]\nseed: 3\n",
+        ["FILE sets keys under 'task' instead of at the top"],
+        "write # @package _global_ as the first line of FILE",
+    ),
+    "another task": (
+        "# @package _global_\ntask: {name: other}\n",
+        ["FILE is the option file of task 'bad_task', and names task 'other'"],
+        "write name: bad_task under task: in FILE",
+    ),
+    "an unknown key of task": (
+        "# @package _global_\ntask: {monitr: val/x}\nmodule: {a: 1}\ndata: {a: 1}\n",
+        ["'task.monitr' is not a setting", "in FILE"],
+        "did you mean task.monitor?",
+    ),
+    "a strange key of task": (
+        "# @package _global_\ntask: {zzzzzzzz: 1}\nmodule: {a: 1}\ndata: {a: 1}\n",
+        ["'task.zzzzzzzz' is not a setting", "got: task.zzzzzzzz=... in FILE"],
+        "take it out of FILE",
+    ),
+    "data that is not there": (
+        "# @package _global_\ndefaults: [{/data: bad_zzzzzzzzzzz}]\n",
+        ["'/data: bad_zzzzzzzzzzz' in FILE names no option of data"],
+        "write CONF/data/bad_zzzzzzzzzzz.yaml",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "says", "fix"), TASK_SETTINGS.values(), ids=TASK_SETTINGS.keys())
+def test_a_setting_of_a_task_file_is_not_told_as_if_typed(
+    light_labloom, plugin_folder, good_plugin, text, says, fix
+):
+    option = "conf/task/bad_task.yaml"
+    folder = plugin_folder("bad", good_plugin.format(id="bad"), files={option: text})
+    done = light_labloom("run", "task=bad_task", LABLOOM_PLUGINS=folder)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) <= 5
+    said = " ".join(done.stderr.split())
+    conf = folder / "src" / "labloom_bad" / "conf"
+    for part in (*says, f"fix: {fix}"):
+        assert part.replace("FILE", f"{conf}/task/bad_task.yaml").replace("CONF", str(conf)) in said
+
+
+def test_a_task_file_of_ones_own_may_run_another_task_that_is_there(light_labloom, tmp_path):
+    (tmp_path / "task").mkdir()
+    file = tmp_path / "task" / "mine.yaml"
+    text = "# @package _global_\ndefaults: [vision_classify, _self_]\ntask: {{name: {}}}\n"
+    words = ("task=mine", "--config-dir", tmp_path, "--cfg", "job")
+    file.write_text(text.format("vision_classify"))
+    done = light_labloom("run", *words)
+    assert done.returncode == 0, done.stderr
+    file.write_text(text.format("vision_clasify"))
+    done = light_labloom("run", *words)
+    assert done.returncode == 2
+    assert f"{file} names task 'vision_clasify', which is not there" in done.stderr
+    assert f"mend name: under task: in {file}" in done.stderr

@@ -343,3 +343,13 @@ def test_without_words_the_groups_are_listed(light_labloom):
     done = light_labloom("schema")
     assert done.returncode == 0
     assert all(f"  {group} " in done.stdout for group in schema_groups())
+
+
+@pytest.mark.parametrize("content", [b"- a list", b"a: \xff", b"a: [1", b"module: 3"])
+def test_an_option_file_that_cannot_be_read_is_left_to_the_run(
+    light_labloom, plugin_folder, good_plugin, content
+):
+    folder = plugin_folder("bad", good_plugin.format(id="bad"))
+    (folder / "src/labloom_bad/conf/task/bad_task.yaml").write_bytes(content)
+    done = light_labloom("schema", "task", LABLOOM_PLUGINS=folder)
+    assert done.returncode == 0, done.stderr

@@ -219,9 +219,8 @@ def test_what_is_shown_is_what_is_printed(followed):
 
 def test_the_new_plugin_tells_tumours_apart(printed):
     run = printed("labloom run task=wine_cultivar")
-    assert (
-        float(re.search(r"^test .*acc (\S+)$", run, re.M)[1]) > 0.93
-    )  # always saying "benign" gives 0.63
+    accuracy = float(re.search(r"^test .*acc (\S+) ", run, re.M)[1])
+    assert accuracy > 0.93  # always saying "benign" gives 0.63
 
 
 def test_the_chosen_network_tells_wines_apart(printed):
@@ -231,7 +230,7 @@ def test_the_chosen_network_tells_wines_apart(printed):
 
 def test_the_mistake_does_not_show_in_the_accuracy(printed):
     run = printed("labloom run task=wine_cultivar model=wine_residual")
-    assert float(re.search(r"^test .*acc (\S+)$", run, re.M)[1]) > 0.9
+    assert float(re.search(r"^test .*acc (\S+) ", run, re.M)[1]) > 0.9
 
 
 def test_the_table_of_the_sweep_is_in_the_order_of_the_page(printed):

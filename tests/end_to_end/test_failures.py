@@ -73,9 +73,57 @@ def test_a_constructor_that_raises_is_told_with_its_cause(lab, toys):
 def test_a_monitor_that_was_never_logged_brings_the_logged_names(lab, regression):
     words = (*regression, "debug=fast", "task.monitor=val/los")
     done = lab.labloom("run", *[word for word in words if word != "task.monitor=val/loss"])
-    assert done.status == 2
+    assert done.status == 1
     assert "task.monitor=val/los was never logged" in done.err
     assert "task.monitor=val/loss" in done.err
+    assert lab.newest().info.status == "FAILED"
+
+
+def test_a_mistake_that_only_an_open_run_can_find_ends_as_in_a_sweep(lab, regression):
+    words = [word for word in regression if word != "task.monitor=val/loss"]
+    words += ["debug=fast", "task.monitor=val/los"]
+    done = lab.labloom("run", "-m", *words, "module.hidden=4,8")
+    assert done.status == 1
+    assert "2 of 2 trials did not finish" in done.err
+
+
+FAULTY_PLUGIN = """
+from labloom import Task, hookimpl
+
+@hookimpl
+def register_tasks():
+    return [Task(name="faulty_task", summary="a task", monitor="val/loss", mode="min")]
+
+@hookimpl
+def {hook}(cfg, task):
+    return 3
+"""
+
+
+@pytest.mark.parametrize(
+    ("hook", "message"),
+    [
+        ("build", "the build hook of plugin 'faulty' returned no parts"),
+        ("extra_callbacks", "the extra_callbacks hook of plugin 'faulty' returned no callbacks"),
+    ],
+)
+def test_a_hook_that_returns_nonsense_fails_the_run_with_status_1(
+    labloom, plugin_folder, toys, tmp_path, hook, message
+):
+    folder = plugin_folder("faulty", FAULTY_PLUGIN.format(hook=hook))
+    words = ("task=faulty_task", "+module._target_=toys.Regression", "+data._target_=toys.ToyData")
+    done = labloom("run", *words, *[w for w in toys if "paths" in w], LABLOOM_PLUGINS=folder.parent)
+    assert done.returncode == 1, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "FAILED" in done.stdout
+
+
+def test_settings_that_lightning_refuses_leave_a_failed_run_and_status_1(lab, toys):
+    words = ("module._target_=toys.Regression", "trainer.strategy=nonsense")
+    done = lab.labloom("run", *toys, *words)
+    assert done.status == 1
+    assert "Lightning refuses the trainer's settings" in done.err
     assert lab.newest().info.status == "FAILED"
 
 

@@ -111,3 +111,26 @@ def test_an_unknown_run_is_told_with_what_a_run_may_be_called(lab, uninterrupted
     assert done.status == 1
     assert f"there is no run '{reference}'" in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("setting", "count"), [("trainer.max_epochs", "4 epochs"), ("trainer.max_steps", "40 steps")]
+)
+def test_an_end_that_the_run_has_passed_is_refused_and_nothing_is_touched(
+    lab, uninterrupted, setting, count
+):
+    before = lab.mlflow_run(uninterrupted["run_id"])
+    done = lab.labloom("run", f"resume={uninterrupted['run_id']}", f"{setting}=2")
+    assert done.status == 2
+    assert f"has {count} already" in done.err
+    assert f"{setting}=N with N > {count.split()[0]}" in done.err
+    after = lab.mlflow_run(uninterrupted["run_id"])
+    assert (after.info.status, after.data.tags) == ("FINISHED", before.data.tags)
+
+
+def test_an_end_that_a_trial_has_passed_is_refused(lab, regression):
+    sweep = lab.labloom("run", "-m", *regression, "module.hidden=4,8", "--json").last
+    trial = sweep["trials"][0]["run"]
+    done = lab.labloom("run", f"resume={trial}", "trainer.max_epochs=3")
+    assert done.status == 2
+    assert "has 4 epochs already" in done.err

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
@@ -15,6 +16,25 @@ def pictures(tmp_path_factory):
     for path, image in zip(paths, load_digits().images, strict=False):
         Image.fromarray((image * (255 / 16)).round().astype("uint8")).save(path)
     return paths
+
+
+@pytest.fixture(scope="module")
+def arrays(tmp_path_factory):
+    """Files of arrays for a module that takes four numbers: good ones, and bad ones."""
+    folder = tmp_path_factory.mktemp("arrays")
+    values = {"one": [1.0, 2, 3, 4], "other": [0.0, 0, 0, 0], "long": [1.0, 2, 3, 4, 5]}
+    for name, value in values.items():
+        np.save(folder / f"{name}.npy", np.asarray(value, dtype=np.float32))
+    (folder / "broken.npy").write_bytes(b"no array")
+    np.savez(folder / "many.npy.npz", one=np.zeros(4))
+    (folder / "many.npy.npz").rename(folder / "many.npy")
+    return {path.stem: path for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def plain_run(lab, toys):
+    """A run of a module without preprocess and postprocess."""
+    return lab.run(*toys, "module._target_=toys.Regression", "debug=fast")
 
 
 @pytest.fixture(scope="module")
@@ -148,17 +168,17 @@ def test_a_corrupt_picture_is_named(lab, digits_run, pictures, tmp_path):
 
 def test_a_picture_that_is_not_there_is_named(lab, digits_run, tmp_path):
     done = lab.labloom("predict", digits_run["run_id"], tmp_path / "nowhere.png")
-    assert done.status == 1
+    assert done.status == 2
     assert "nowhere.png" in done.err
     assert "Traceback" not in done.err
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "predict"])
-def test_a_run_without_checkpoint_is_told(lab, toys, verb):
+def test_a_run_without_checkpoint_is_told(lab, toys, arrays, verb):
     words = ("module._target_=toys.Regression", "debug=fast", "callbacks.checkpoint.enabled=false")
     run = lab.run(*toys, *words)
     assert run["checkpoint"] is None
-    done = lab.labloom(verb, run["run_id"], *(["x.npy"] if verb == "predict" else []))
+    done = lab.labloom(verb, run["run_id"], *([arrays["one"]] if verb == "predict" else []))
     assert done.status == 1
     assert "has no best checkpoint" in done.err
 
@@ -187,3 +207,49 @@ def test_predict_answers_from_mlflow_when_the_folder_is_gone(lab, pictures):
     done = lab.labloom("predict", run["run_id"], *pictures, "--json")
     assert done.status == 0, done.err
     assert done.out == before
+
+
+def test_predict_answers_each_array_file(lab, plain_run, arrays):
+    done = lab.labloom("predict", plain_run["run_id"], arrays["one"], arrays["other"], "--json")
+    assert done.status == 0, done.err
+    answers = [json.loads(line)["output"] for line in done.out.splitlines()]
+    assert len(answers) == 2
+    assert answers[0] != answers[1]
+
+
+def test_an_array_that_the_module_fails_on_is_named_with_its_shape(lab, plain_run, arrays):
+    done = lab.labloom("predict", plain_run["run_id"], arrays["one"], arrays["long"])
+    assert done.status == 1
+    assert done.err.startswith(
+        f"error: Regression fails on {arrays['long']}, an array of shape [5]"
+    )
+    assert "without a batch dimension" in done.err
+    assert "mat1 and mat2 shapes cannot be multiplied (1x5 and 4x8)" in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("name", ["broken", "many"])
+def test_a_file_that_is_no_array_is_named(lab, plain_run, arrays, name):
+    done = lab.labloom("predict", plain_run["run_id"], arrays["one"], arrays[name])
+    assert done.status == 1
+    assert f"Regression has no preprocess, so {arrays[name]} must be an array" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_word_that_is_no_file_is_told_where_an_array_is_needed(lab, plain_run):
+    done = lab.labloom("predict", plain_run["run_id"], "some words")
+    assert done.status == 1
+    assert done.err == "error: there is no file some words\n"
+
+
+def test_a_module_with_several_answers_to_one_input_is_told(lab, toys, arrays):
+    run = lab.run(*toys, "module._target_=toys.Talkative", "debug=fast")
+    done = lab.labloom("predict", run["run_id"], arrays["one"])
+    assert done.status == 1
+    assert f"Talkative gives 2 answers to {arrays['one']}, an array of shape [4]" in done.err
+
+
+def test_a_missing_file_is_told_before_anything_heavy_is_imported(light_labloom):
+    done = light_labloom("predict", "last", "nowhere.npy")
+    assert done.returncode == 2, done.stderr
+    assert done.stderr == "error: there is no file nowhere.npy\n  fix:      check the path\n"

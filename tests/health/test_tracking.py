@@ -1,5 +1,6 @@
 """The store as doctor sees it: counted without being touched, or told at once not to answer."""
 
+import os
 import sqlite3
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -66,6 +67,7 @@ def test_a_server_that_does_not_answer_is_told_without_its_password(look):
     assert "no MLflow server answers at http://***@127.0.0.1:9" in found.text
     assert "start it (mlflow server)" in found.fix
     assert "secret" not in str(section)
+    assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ  # set for the question alone
 
 
 def test_an_address_that_mlflow_cannot_write_to_is_a_problem(look):

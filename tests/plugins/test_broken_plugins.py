@@ -7,6 +7,7 @@ task, and a run of another plugin's task, which still composes.
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass, field
 
 import pytest
@@ -135,6 +136,27 @@ BREAKAGES = {
         },
         says=("has no option file conf/task/bad_task.yaml",),
         fix="rename conf/task/bad_taks.yaml, or the task",
+    ),
+    "a task whose name is not that of another task's option file": Breakage(
+        source=GOOD.replace(
+            "return [", "return [Task(name='bad_tasks', summary='', monitor=None, mode='min'), "
+        ),
+        files={
+            "conf/task/bad_task.yaml": None,
+            "conf/task/bad_tasks.yaml": "# @package _global_\n",
+        },
+        says=("task 'bad_task' has no option file conf/task/bad_task.yaml",),
+        fix="write /",
+    ),
+    "a hook without its mark": Breakage(
+        source=GOOD.replace("@hookimpl\n", ""),
+        says=("at register", "register_tasks in plugin.py:4 lacks @hookimpl"),
+        fix="write @hookimpl above it, in ",
+    ),
+    "a hook with a wrong argument": Breakage(
+        source=GOOD + "\n@hookimpl\ndef build(config, task):\n    return None\n",
+        says=("hook 'build' asks for an argument 'config', which it does not get (plugin.py:8)",),
+        fix="mend def build in ",
     ),
     "an option file that Hydra does not see": Breakage(
         files={"conf/model/bad_net.yml": "width: 3\n"},
@@ -385,3 +407,64 @@ def test_what_a_plugin_prints_does_not_spoil_json(light_labloom, plugin_folder):
     assert "hello from bad" in done.stderr
     assert any("prints while it is loaded: 'hello from bad'" in w for w in listed["warnings"])
     assert "take the print out" in light_labloom("doctor", "bad", LABLOOM_PLUGINS=folder).stdout
+
+
+def test_what_a_plugin_logs_later_does_not_spoil_json_either(light_labloom, plugin_folder):
+    source = """
+import logging, sys
+handler = logging.StreamHandler(sys.stdout)
+logging.getLogger("bad").addHandler(handler)
+import atexit
+atexit.register(lambda: logging.getLogger("bad").warning("a late word"))
+"""
+    folder = plugin_folder("bad", source + GOOD)
+    done = light_labloom("list", "--json", LABLOOM_PLUGINS=folder)
+    assert "bad_task" in [task["name"] for task in json.loads(done.stdout)["tasks"]]
+    assert "a late word" in done.stderr
+
+
+def test_two_broken_folders_of_one_name_are_both_told(light_labloom, tmp_path):
+    folders = [tmp_path / "one" / "far", tmp_path / "two" / "far"]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "pyproject.toml").write_text("[project")
+    listed = light_labloom("list", "--json", LABLOOM_PLUGINS=":".join(map(str, folders)))
+    assert [found["from"] for found in json.loads(listed.stdout)["broken"]] == [
+        [str(folder)] for folder in folders
+    ]
+
+
+def test_a_task_of_a_folder_that_cannot_be_read_names_the_folder(light_labloom, tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[project")
+    done = light_labloom("run", "task=far_task", LABLOOM_PLUGINS=tmp_path)
+    assert done.returncode == 2
+    said = " ".join(done.stderr.split())
+    assert "there is no task 'far_task'" in said
+    assert f"got: plugin not read: {tmp_path}/pyproject.toml is no TOML" in said
+
+
+def test_a_second_folder_of_one_plugin_is_told_to_be_hidden(light_labloom, plugin_folder, tmp_path):
+    first = plugin_folder("far", GOOD.replace("bad_task", "far_task"))
+    second = tmp_path / "copy"
+    shutil.copytree(first, second)
+    both = f"{first}:{second}"
+    warning = f"plugin 'far' in {second} is hidden by the one in {first}"
+    listed = light_labloom("list", "--json", LABLOOM_PLUGINS=both)
+    assert any(warning in text for text in json.loads(listed.stdout)["warnings"])
+    assert warning in " ".join(light_labloom("doctor", "far", LABLOOM_PLUGINS=both).stdout.split())
+    alone = light_labloom("list", "--json", LABLOOM_PLUGINS=first)
+    assert not any("hidden" in text for text in json.loads(alone.stdout)["warnings"])
+
+
+def test_a_package_that_no_dependency_brings_is_not_promised(light_labloom, plugin_folder):
+    source = GOOD.replace('mode="min"', 'mode="min", requires=("sklearnn",)')
+    folder = plugin_folder("bad", source)
+    done = light_labloom("run", "task=bad_task", LABLOOM_PLUGINS=folder)
+    said = " ".join(done.stderr.split())
+    assert "brings what the plugin needs" not in said
+    assert f"no dependency in {folder}/pyproject.toml is called sklearnn" in said
+    project = folder / "pyproject.toml"
+    text = project.read_text().replace("[project]", "[project]\ndependencies = ['sklearnn']")
+    project.write_text(text)
+    done = light_labloom("run", "task=bad_task", LABLOOM_PLUGINS=folder)
+    assert "brings what the plugin needs" in done.stderr

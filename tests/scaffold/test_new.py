@@ -105,6 +105,7 @@ def test_a_folder_with_a_blank_is_quoted(light_labloom, tmp_path):
         ("speech_", "for instance 'speech'"),
         ("speech__text", "for instance 'speech_text'"),
         ("sprache\n", "for instance 'sprache'"),
+        ("labloom-speech", "for instance 'speech'"),
         ("42", "choose another name"),
         ("", "choose another name"),
     ],

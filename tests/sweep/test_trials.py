@@ -9,7 +9,7 @@ from labloom.sweep.report import (
     table_rows,
 )
 from labloom.sweep.result import Confirmation, SweepResult
-from labloom.sweep.trials import TrialResult, best_trials, ranked
+from labloom.sweep.trials import TrialResult, best_trials, ranked, without_choice
 
 
 def trial(
@@ -49,6 +49,17 @@ def test_an_objective_of_zero_counts():
 
 def test_failed_trials_and_trials_without_objective_are_never_chosen():
     assert best_trials([trial(0, None), trial(1, 0.9, status="FAILED")]) == []
+
+
+def test_a_task_whose_trials_all_diverged_is_a_problem_and_its_neighbour_is_none():
+    trials = [
+        trial(0, None, diverged=True, task="one", monitor="val/rmse"),
+        trial(1, None, diverged=True, task="two"),
+        trial(2, 0.5, task="two"),
+        trial(3, None, task="without_monitor", monitor=None),
+    ]
+    assert without_choice(trials) == ["no trial of one has a finite val/rmse: none is chosen"]
+    assert numbers(best_trials(trials)) == [2]
 
 
 def test_each_task_of_a_sweep_has_its_own_best():

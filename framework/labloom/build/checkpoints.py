@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 from collections.abc import Iterable, Mapping
@@ -31,7 +32,8 @@ class Best:
 
     Args:
         path: its file; None when none was written.
-        objective: the monitored metric at that moment; None without a monitor.
+        objective: the monitored metric at that moment; None without a monitor, NaN when it never
+            was a finite number.
         step: optimizer steps done at that moment.
     """
 
@@ -41,15 +43,18 @@ class Best:
 
 
 def best_checkpoint(trainer: Trainer) -> Best:
-    """The best checkpoint of a fit; without a monitor, the last one."""
+    """The best checkpoint of a fit; without a monitor, or when it diverged, the last one."""
+    objective = None
     for callback in trainer.checkpoint_callbacks:
         if isinstance(callback, BestCheckpoint) and callback.best_model_path:
             path, score = Path(callback.best_model_path), callback.best_model_score
             return Best(path, None if score is None else float(score), _step_of(path))
+        if isinstance(callback, BestCheckpoint) and callback.diverged:
+            objective = math.nan
     for callback in trainer.checkpoint_callbacks:
         if isinstance(callback, LastCheckpoint) and callback.path.exists():
-            return Best(callback.path, None, _step_of(callback.path))
-    return Best(None, None, trainer.global_step)
+            return Best(callback.path, objective, _step_of(callback.path))
+    return Best(None, objective, trainer.global_step)
 
 
 def resume_point(output_dir: Path) -> Path | None:

@@ -10,7 +10,9 @@ not be safe (``torch.hub.load`` runs a file), so no command line can widen ``tor
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -20,6 +22,9 @@ import hydra.utils
 from omegaconf import DictConfig, OmegaConf
 
 from labloom.errors import ConfigError, LabloomError, nearest
+from labloom.plugins import Plugin, discover
+from labloom.plugins.causes import place_of, remedy
+from labloom.plugins.option_files import options_in
 
 if TYPE_CHECKING:
     from labloom.compose.job import Job
@@ -71,7 +76,7 @@ def locate(target: str, key: str, rules: TargetRules) -> type:
     if not isinstance(target, str) or not all(part.isidentifier() for part in target.split(".")):
         raise ConfigError(f"{key} is no dotted path", expected="package.module.Class", got=target)
     if not rules.allow(target):
-        raise _not_allowed(target, target, key)
+        raise _misspelt_package(target, key, rules) or _not_allowed(target, target, key)
     module, names = _import_longest(target, key)
     found: Any = module
     for name in names:
@@ -147,6 +152,30 @@ def _lies_in(path: str, package: str) -> bool:
     return path == package or path.startswith(f"{package}.")
 
 
+def _misspelt_package(target: str, key: str, rules: TargetRules) -> ConfigError | None:
+    """The error for a package that is not there, and nearly one that may be named."""
+    package, _, rest = target.partition(".")
+    near = nearest(package, [name.partition(".")[0] for name in rules.packages])
+    if near in (None, package) or importlib.util.find_spec(package) is not None:
+        return None
+    return ConfigError(
+        f"{key}: there is no package '{package}'",
+        got=f"{target}{_written_in(target)}",
+        fix=f"did you mean {near}.{rest}?",
+    )
+
+
+def _written_in(target: str) -> str:
+    """The plugin's option file that names ``target``, as a clause; nothing where none does."""
+    for plugin in discover().plugins.values():
+        for file in options_in(plugin.config_folder).values():
+            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+            for number, line in enumerate(lines, start=1):
+                if re.search(rf"_target_:\s*['\"]?{re.escape(target)}\b", line):
+                    return f", in {file}:{number}"
+    return ""
+
+
 def _not_allowed(target: str, defined: str, key: str) -> ConfigError:
     package = defined.partition(".")[0]
     if package == NEVER_WIDENED:
@@ -184,7 +213,8 @@ def _import_longest(target: str, key: str) -> tuple[ModuleType, list[str]]:
             raise _broken_import(target, name, key, error) from error
         except Exception as error:
             raise _broken_import(target, name, key, error) from error
-    raise ConfigError(
+    misspelt = _misspelt_package(target, key, TargetRules(_packages_of_plugins()))
+    raise misspelt or ConfigError(
         f"{key}: there is no module '{parts[0]}'",
         got=target,
         fix=f"paths.code=DIR   (the folder that holds {parts[0]}.py or {parts[0]}/), "
@@ -199,11 +229,33 @@ def _broken_import(target: str, module: str, key: str, error: Exception) -> Labl
             expected="pytorch_lightning, the same code under its other name; the two do not mix",
             fix="import pytorch_lightning as L",
         )
+    owner = _plugin_of(module)
+    if owner is not None:
+        place = place_of(error, owner.candidate)
+        return LabloomError(
+            f"{key}: importing {module} of plugin '{owner.id}' failed",
+            got=f"{type(error).__name__}: {_first_line(error)}" + (f" ({place})" if place else ""),
+            fix=remedy(error, owner.candidate, place),
+        )
     return LabloomError(
         f"{key}: importing {module} failed",
         got=f"{type(error).__name__}: {error}",
         fix=f"python -c 'import {module}'   (shows the whole error)",
     )
+
+
+def _plugin_of(module: str) -> Plugin | None:
+    """The plugin whose package a module is in; None for code of the user's own."""
+    plugins = discover().plugins.values()
+    return next((plugin for plugin in plugins if _lies_in(module, plugin.package)), None)
+
+
+def _packages_of_plugins() -> tuple[str, ...]:
+    return tuple(plugin.package for plugin in discover().plugins.values())
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [""])[0]
 
 
 def _member(owner: Any, name: str, target: str, key: str) -> Any:

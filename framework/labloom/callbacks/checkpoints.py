@@ -6,6 +6,7 @@ Lightning calls every hook of every callback at every batch, so there are as few
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 class BestCheckpoint(ModelCheckpoint):
     """Lightning's checkpoint of the best monitored value, with a better word when it is missing.
 
+    Lightning takes NaN for the worst value there is, infinity, and keeps it as the best one as long
+    as there is no other. Here a value that is no finite number is never among the best.
+
     Args:
         folder: where the files go.
         monitor: metric that chooses.
@@ -48,6 +52,21 @@ class BestCheckpoint(ModelCheckpoint):
             save_top_k=save_top_k,
             every_n_epochs=every_n_epochs,
         )
+        self._refused = False
+
+    @property
+    def diverged(self) -> bool:
+        """Whether there is no best checkpoint because the metric was never a finite number."""
+        return self._refused and not self.best_model_path
+
+    def check_monitor_top_k(self, trainer: Trainer, current: Tensor | None = None) -> bool:
+        """Whether a value is among the best; all devices agree on it."""
+        if current is None:
+            return super().check_monitor_top_k(trainer, current)
+        if not trainer.strategy.reduce_boolean_decision(math.isfinite(current)):
+            self._refused = True
+            return False
+        return super().check_monitor_top_k(trainer, current)
 
     def format_checkpoint_name(self, metrics: dict[str, Tensor], *args: Any, **kwargs: Any) -> str:
         """The file's name, with epochs counted from 1 as in what is printed."""
@@ -78,6 +97,11 @@ class BestCheckpoint(ModelCheckpoint):
             log.warning(
                 "training ended before task.monitor=%s was logged: there is no best checkpoint, "
                 "the last one counts",
+                self.monitor,
+            )
+        elif self.diverged:
+            log.warning(
+                "%s was never a finite number: there is no best checkpoint; the last one counts",
                 self.monitor,
             )
         super().on_train_end(trainer, pl_module)

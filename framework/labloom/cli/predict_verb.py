@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import mimetypes
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from labloom.cli.output import print_json, print_table
-from labloom.errors import DataError
+from labloom.errors import ConfigError
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -33,25 +34,40 @@ def command(run: str, inputs: tuple[str, ...], uri: str | None, as_json: bool) -
     """Answer from a run's recorded model: the best checkpoint.
 
     What an INPUT is depends on the task: image files for vision tasks; .npy files for modules that
-    take plain arrays. RUN is a run id, its first characters, a run's name, or 'last'.
+    take plain arrays. A file is one input, without a batch dimension. RUN is a run id, its first
+    characters, a run's name, or 'last'.
     """
-    from labloom.predict import predict
+    _refuse_missing_files(inputs)
     from labloom.record import open_existing_store
     from labloom.recorded import find_training_run
 
     store = open_existing_store(uri)
     found = find_training_run(store, run)
-    module = _recorded_module(store, found)
-    answers = predict(module, _raw_inputs(module, inputs))
+    from labloom.predict import predict_files
+
+    answers = predict_files(_recorded_module(store, found), inputs)
     rows = [_row(name, answer) for name, answer in zip(inputs, answers, strict=True)]
     if as_json:
         for row in rows:
             print_json(row)
         return
     columns = [name for name, value in rows[0].items() if not isinstance(value, dict)]
-    print_table(
-        f"Answers of {found.info.run_name}", columns, [[r[name] for name in columns] for r in rows]
-    )
+    cells = [[row.get(name) for name in columns] for row in rows]
+    print_table(f"Answers of {found.info.run_name}", columns, cells)
+
+
+def _refuse_missing_files(inputs: tuple[str, ...]) -> None:
+    for word in inputs:
+        if _names_a_file(word) and not Path(word).is_file():
+            raise ConfigError(f"there is no file {word}", fix="check the path")
+
+
+def _names_a_file(word: str) -> bool:
+    """Whether an input can only be a file; a module's ``preprocess`` may take other words too."""
+    if "://" in word:
+        return False
+    kind = (mimetypes.guess_type(word)[0] or "").partition("/")[0]
+    return word.endswith(".npy") or kind in ("image", "audio", "video")
 
 
 def _recorded_module(store: Store, run: Run) -> LightningModule:
@@ -67,25 +83,7 @@ def _recorded_module(store: Store, run: Run) -> LightningModule:
     return load_module(checkpoint_of(store, run), trusted_packages(typed))
 
 
-def _raw_inputs(module: LightningModule, inputs: tuple[str, ...]) -> list[Any]:
-    if hasattr(module, "preprocess"):
-        return list(inputs)
-    import numpy as np
-
-    missing = [path for path in inputs if not Path(path).is_file()]
-    if missing:
-        raise DataError(f"there is no file {missing[0]}")
-    try:
-        return [np.load(path, allow_pickle=False) for path in inputs]
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{type(module).__name__} has no preprocess, so an input must be an array",
-            expected=".npy files",
-            got=str(error),
-        ) from error
-
-
 def _row(name: str, answer: Any) -> dict[str, Any]:
     if isinstance(answer, dict):
         return {"input": name, **answer}
-    return {"input": name, "output": answer.tolist()}
+    return {"input": name, "output": answer.tolist() if hasattr(answer, "tolist") else answer}

@@ -74,8 +74,11 @@ def _run_once(plan: Plan) -> int:
 
     try:
         launch(plan.line, on_job)
-    except LabloomError:
-        raise
+    except LabloomError as error:
+        if not outcomes:  # refused before a run was opened
+            raise
+        complain(str(error))  # whoever is to blame, a run is there now, and it failed
+        return ExitStatus.FAILED
     except Exception as error:  # noqa: BLE001 - user code failed; they need the whole trace
         print_own_frames(error)
         complain(f"the run failed: {type(error).__name__}: {error}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -62,9 +63,10 @@ def command(run: str, other: str | None, uri: str | None, everything: bool, as_j
 
 def describe(store: Store, run: Run) -> dict[str, Any]:
     """Everything that ``labloom show`` tells about a run, as plain values."""
-    from labloom.record import is_lost
+    from labloom.record import is_lost, logged_values
 
     tags, info = run.data.tags, run.info
+    metrics = logged_values(run.data.metrics)
     return {
         "run_id": info.run_id,
         "name": info.run_name,
@@ -77,9 +79,9 @@ def describe(store: Store, run: Run) -> dict[str, Any]:
         "evaluates": tags.get("labloom.evaluates"),
         "note": tags.get("mlflow.note.content"),
         "chosen": _chosen(tags, run.data.params),
-        "objective": run.data.metrics.get("objective"),
+        "objective": metrics.get("objective"),
         "objective_name": tags.get("labloom.objective.name"),
-        "metrics": {k: v for k, v in sorted(run.data.metrics.items()) if not _is_system(k)},
+        "metrics": {k: v for k, v in sorted(metrics.items()) if not _is_system(k)},
         "params": dict(sorted(run.data.params.items())),
         "commit": tags.get("mlflow.source.git.commit"),
         "places": {name: tags[tag] for tag, name in PLACES.items() if tag in tags},
@@ -90,12 +92,16 @@ def describe(store: Store, run: Run) -> dict[str, Any]:
 
 def differences(first: Run, second: Run) -> dict[str, dict[str, list[Any]]]:
     """Parameters, metrics and commit of two runs, where they are not the same."""
+    from labloom.record import logged_values
+
     tags = "mlflow.source.git.commit", "labloom.plugin", "labloom.version", "labloom.task"
     return {
         "params": _unequal(first.data.params, second.data.params),
         "metrics": {
             key: values
-            for key, values in _unequal(first.data.metrics, second.data.metrics).items()
+            for key, values in _unequal(
+                logged_values(first.data.metrics), logged_values(second.data.metrics)
+            ).items()
             if not _is_system(key)
         },
         "code": _unequal(
@@ -107,7 +113,13 @@ def differences(first: Run, second: Run) -> dict[str, dict[str, list[Any]]]:
 
 def _unequal(first: dict[str, Any], second: dict[str, Any]) -> dict[str, list[Any]]:
     keys = sorted({*first, *second})
-    return {k: [first.get(k), second.get(k)] for k in keys if first.get(k) != second.get(k)}
+    pairs = {key: [first.get(key), second.get(key)] for key in keys}
+    # NaN does not equal itself, and is still no difference between two runs that have it.
+    return {k: pair for k, pair in pairs.items() if pair[0] != pair[1] and not _all_nan(pair)}
+
+
+def _all_nan(values: list[Any]) -> bool:
+    return all(isinstance(value, float) and math.isnan(value) for value in values)
 
 
 def _is_system(metric: str) -> bool:
@@ -157,7 +169,7 @@ def _print_run(facts: dict[str, Any], everything: bool) -> None:
             "objective": _objective(facts),
             "command": facts["command"],
             "commit": facts["commit"],
-            **{name: shown_path(path) for name, path in facts["places"].items()},
+            **{name: shown_path(path) for name, path in _places(facts).items()},
             "artifacts": facts["artifacts"],
             "store": facts["store"],
         }
@@ -176,9 +188,19 @@ def _print_run(facts: dict[str, Any], everything: bool) -> None:
     )
 
 
+def _places(facts: dict[str, Any]) -> dict[str, str]:
+    """Where things are; a run that had nothing to choose by has a last checkpoint only."""
+    places = dict(facts["places"])
+    if places.get("best checkpoint") == places.get("last checkpoint"):
+        places.pop("best checkpoint", None)
+    return places
+
+
 def _objective(facts: dict[str, Any]) -> str | None:
     if facts["objective"] is None:
         return None
+    if not math.isfinite(facts["objective"]):
+        return f"nan ({facts['objective_name']} was never a finite number)"
     return f"{facts['objective']:.4f} ({facts['objective_name']} of the best checkpoint)"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,14 +17,23 @@ SHORT_ID = 8  # characters of a run id that are enough to name it
 def print_outcome(outcome: Outcome) -> None:
     """Print metrics of the best checkpoint, the run and its folder."""
     say()
-    for stage in ("val", "test"):
+    for stage, when in (("val", "last epoch"), ("test", _tested(outcome))):
         values = {name: v for name, v in outcome.metrics.items() if name.startswith(f"{stage}/")}
         if values:
-            say(f"{stage:<8}{in_words(values)}")
-    if outcome.objective is not None:
+            say(f"{stage:<8}{in_words(values)}   ({when})")
+    if outcome.objective is not None and math.isfinite(outcome.objective):
         say(f"best    {outcome.objective:.4f} in validation")
+    elif outcome.objective is not None:
+        say("best    nan in validation: there is no best checkpoint; the last one counts")
     say(f"run     {outcome.run_id[:SHORT_ID]}   labloom show {outcome.run_id[:SHORT_ID]}")
     say(f"folder  {shown_path(outcome.output_dir)}")
+
+
+def _tested(outcome: Outcome) -> str:
+    """Which checkpoint the test metrics are of."""
+    if outcome.objective is not None and math.isfinite(outcome.objective):
+        return "best checkpoint"
+    return "last checkpoint" if outcome.checkpoint else "last epoch"
 
 
 def print_unfinished(outcome: Outcome) -> None:

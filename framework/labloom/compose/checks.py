@@ -11,6 +11,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from labloom.compose.arguments import trusted_packages
+from labloom.compose.chosen_files import check_nodes, file_that_sets
 from labloom.compose.explain import conflict, dotted_keys, typed_key, unknown_key
 from labloom.compose.groups import group_options
 from labloom.compose.schema import GRADIENT_DESCENT, SCHEDULERS, schema_of
@@ -69,9 +70,10 @@ def check_config(config: DictConfig, choices: Mapping[str, Any], typed: Sequence
     """
     _refuse_targets_from_yaml(config, typed)
     _refuse_contradictions(config, typed)
+    check_nodes(config, choices)
     check_groups(config, ("module", "data"))
     values = _without_missing(config)
-    problems = _unknown_core_keys(values) + _core_problems(values)
+    problems = _unknown_core_keys(values, choices) + _core_problems(values)
     problems += _plugin_problems(config, choices, typed)
     _raise_first(problems, typed)
     _refuse_missing(config, choices)
@@ -156,8 +158,10 @@ def _without_missing(config: DictConfig) -> dict[str, Any]:
     return {str(key): plain(config[key]) for key in config}
 
 
-def _unknown_core_keys(values: Mapping[str, Any]) -> list[ConfigError | Problem]:
-    """Keys of typed groups that the schema lacks: typed with ``+``, or from an experiment."""
+def _unknown_core_keys(
+    values: Mapping[str, Any], choices: Mapping[str, Any]
+) -> list[ConfigError | Problem]:
+    """Keys of typed groups that the schema lacks: typed with ``+``, or from an option file."""
     found: list[ConfigError | Problem] = []
     for group in CORE_GROUPS:
         schema = schema_of(group, values[group])
@@ -166,7 +170,8 @@ def _unknown_core_keys(values: Mapping[str, Any]) -> list[ConfigError | Problem]
         own = {key: value for key, value in values[group].items() if key != "_target_"}
         known = known_keys(schema, f"{group}.")
         for key in unknown_keys(own, schema, f"{group}."):
-            found.append(unknown_key(key, known, f"{key}=..."))
+            file = file_that_sets(key, choices)
+            found.append(unknown_key(key, known, f"{key}=...", file))
     return found
 
 
@@ -190,7 +195,7 @@ def _plugin_problems(
     added = [
         override.key_or_group for override in typed if override.is_add() or override.is_force_add()
     ]
-    found = _unknown_nodes(config, known, added)
+    found = _unknown_nodes(config, known, added, choices)
     for node in PLUGIN_NODES:
         for key in dotted_keys(config[node], f"{node}.") if node in config else []:
             if any(
@@ -200,7 +205,7 @@ def _plugin_problems(
                 continue
             if key not in known and not _inside_free_node(key, base):
                 shown = f"{key}={OmegaConf.select(config, key)}"
-                found.append(unknown_key(key, known, f"{shown} (from an experiment or debug file)"))
+                found.append(unknown_key(key, known, shown, file_that_sets(key, choices)))
             elif key in known:
                 problem = _type_problem(
                     key, OmegaConf.select(base, key), OmegaConf.select(config, key)
@@ -210,13 +215,13 @@ def _plugin_problems(
 
 
 def _unknown_nodes(
-    config: DictConfig, known: Sequence[str], added: Sequence[str]
+    config: DictConfig, known: Sequence[str], added: Sequence[str], choices: Mapping[str, Any]
 ) -> list[ConfigError | Problem]:
     """Mappings at the top that no chosen option file brings: ``trainr:`` in an experiment."""
     typed_nodes = {name.partition(".")[0] for name in added}
     nodes = [str(key) for key in config if OmegaConf.is_dict(config._get_node(key))]
     return [
-        unknown_key(node, known, f"{node}: ... (from an experiment or debug file)")
+        unknown_key(node, known, f"{node}: ...", file_that_sets(node, choices))
         for node in nodes
         if node not in known and node not in typed_nodes
     ]
@@ -225,9 +230,21 @@ def _unknown_nodes(
 @cache
 def _base_config(choices: tuple[tuple[str, str], ...]) -> DictConfig:
     """The config that the chosen options make without any value override."""
-    # a group in a package of its own, model@teacher, is not in our defaults list: it was added
-    plus = {group: "+" if "@" in group else "" for group, _ in choices}
-    return compose("config", overrides=[f"{plus[group]}{group}={o}" for group, o in choices])
+    overrides = [f"{group}={option}" for group, option in choices if group == "task"]
+    own = _groups_chosen(tuple(overrides))
+    overrides += [f"{group}={o}" for group, o in choices if group in own and group != "task"]
+    # What the task does not choose, such as model@teacher, a chosen file brings, or it was added.
+    for group, option in choices:
+        if group not in own:
+            plus = "" if group in _groups_chosen(tuple(overrides)) else "+"
+            overrides.append(f"{plus}{group}={option}")
+    return compose("config", overrides=overrides)
+
+
+@cache
+def _groups_chosen(overrides: tuple[str, ...]) -> frozenset[str]:
+    composed = compose("config", overrides=list(overrides), return_hydra_config=True)
+    return frozenset(composed.hydra.runtime.choices)
 
 
 def _inside_free_node(key: str, base: DictConfig) -> bool:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from labloom.compose import searchpath
 from labloom.compose.checks import check_groups
+from labloom.compose.chosen_files import check_chosen_files
 from labloom.compose.explain import REFUSALS, explain
 from labloom.errors import ConfigError
 
@@ -51,5 +52,6 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
         composed = compose(CONFIG_NAME, overrides=list(overrides), return_hydra_config=True)
     except REFUSALS as error:
         raise explain(error, overrides) from error
+    check_chosen_files(composed.hydra.runtime.choices)
     check_groups(composed)
     return composed

@@ -13,10 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from labloom.compose.groups import group_options, is_group, known_groups
-from labloom.compose.option_files import find_option_file, read_option_file
+from labloom.compose.option_files import (
+    GLOBAL_GROUPS,
+    check_option_file,
+    find_option_file,
+    read_option_file,
+)
 from labloom.errors import ConfigError, listing, nearest
 
 ROOT = "config"
+IN_ORDER = ("task", "experiment", "debug")  # as the root reads them
 _FORGOTTEN_COLON = re.compile(r"^(override )?/?[\w/@]+ +\w+$")
 
 
@@ -33,6 +39,7 @@ class Entry:
         choice: the chosen option; None for ``null`` and for what only Hydra can work out.
         override: whether it changes a choice instead of adding one.
         absolute: whether the group was written with a slash in front.
+        alone: whether it is an option's name without a group: a neighbour in the same folder.
     """
 
     file: Path
@@ -43,6 +50,7 @@ class Entry:
     choice: str | None
     override: bool
     absolute: bool
+    alone: bool = False
 
     @property
     def corrected(self) -> str:
@@ -58,11 +66,12 @@ def wrong_default(chosen: Mapping[str, str]) -> ConfigError | None:
     """
     try:
         present = {entry.group for entry in _entries(ROOT, "") if not entry.package}
-        for group in ("task", "experiment", "debug"):
+        for group in IN_ORDER:
             if group in chosen:
                 _check(f"{group}/{chosen[group]}", present, chosen)
         for group, choice in chosen.items():
-            _check(f"{group}/{choice}", present, {})
+            if group not in IN_ORDER:
+                _check(f"{group}/{choice}", present, {})
     except ConfigError as error:
         return error
     return None
@@ -74,14 +83,24 @@ def task_of_defaults(experiment: str) -> str | None:
     return next((e.choice for e in entries if e.group == "task" and e.override), None)
 
 
-def _check(option: str, present: set[str], chosen: Mapping[str, str]) -> None:
+def _check(
+    option: str, present: set[str], chosen: Mapping[str, str], path: tuple[str, ...] = ()
+) -> None:
     """Check the defaults list of ``option``, and of what it brings; notes what is present."""
+    if option in path:
+        raise ConfigError(
+            f"option files stand on one another in a circle: {' -> '.join((*path, option))}",
+            expected="defaults lists that lead to an end",
+            fix=f"take one of them out of the defaults list of {find_option_file(option)}",
+        )
+    path = (*path, option)
+    _refuse_absent_header(option)
     entries = list(_entries(option, option.rpartition("/")[0]))
     experiment = option.startswith("experiment/")
     task = next((e for e in entries if e.group == "task" and e.override and e.choice), None)
     if experiment and task and "task" not in chosen:
         _refuse_absent_option(task)
-        _check(f"task/{task.choice}", present, chosen)
+        _check(f"task/{task.choice}", present, chosen, path)
     overriding: Entry | None = None
     for entry in entries:
         _refuse_absent_group(entry)
@@ -94,10 +113,10 @@ def _check(option: str, present: set[str], chosen: Mapping[str, str]) -> None:
                 fix=f"move '{entry.text}' up",
             )
         overriding = entry if entry.override else overriding
-        if not entry.package:
+        if not entry.package and not entry.alone:
             present.add(entry.group)
-        if entry.choice is not None and entry.group != "task":
-            _check(f"{entry.group}/{entry.choice}", present, {})
+        if entry.choice is not None and (entry.alone or entry.group != "task"):
+            _check(f"{entry.group}/{entry.choice}", present, {}, path)
 
 
 def _entries(option: str, parent: str) -> Iterator[Entry]:
@@ -125,7 +144,9 @@ def _entry(written: Any, file: Path, parent: str) -> Iterator[Entry]:
                 f"'{written}' in the defaults list of {file} lacks a colon",
                 fix=f"write - {first.rstrip()}: {last}",
             )
-        return  # _self_, or a neighbouring file, which Hydra names well enough
+        if written != "_self_" and parent:
+            yield _neighbour(written, file, parent)
+        return
     if not isinstance(written, Mapping) or len(written) != 1:
         raise ConfigError(
             f"an entry in the defaults list of {file} is no pair of group and option",
@@ -152,6 +173,33 @@ def _entry(written: Any, file: Path, parent: str) -> Iterator[Entry]:
         )
 
 
+def _neighbour(written: str, file: Path, parent: str) -> Entry:
+    """The entry of a file that stands on another one of its group: ``- vision_cnn``."""
+    words = written.split()
+    path, _, package = words[-1].partition("@")
+    absolute = path.startswith("/")
+    group, _, name = (path.strip("/") if absolute else f"{parent}/{path}").rpartition("/")
+    return Entry(
+        file=file,
+        parent=parent,
+        text=written,
+        group=group,
+        package=package,
+        choice=name if "optional" not in words and "${" not in name else None,
+        override=False,
+        absolute=absolute,
+        alone=True,
+    )
+
+
+def _refuse_absent_header(option: str) -> None:
+    """A task file without its header chooses everything in a package of its own."""
+    file = find_option_file(option)
+    group = option.partition("/")[0]
+    if file is not None and group in GLOBAL_GROUPS:
+        check_option_file(file, group)
+
+
 def _refuse_absent_group(entry: Entry) -> None:
     if is_group(entry.group) or entry.choice is None:
         return
@@ -170,7 +218,9 @@ def _refuse_absent_group(entry: Entry) -> None:
 
 def _refuse_wrong_kind(entry: Entry, present: Iterable[str]) -> None:
     """``override`` is for a group that something before has chosen, and only for that."""
-    if entry.package or entry.group.startswith("hydra/") or not entry.absolute:
+    if entry.package or entry.alone or entry.group.startswith("hydra/") or not entry.absolute:
+        return
+    if entry.parent not in GLOBAL_GROUPS:  # in a model's file, /optimizer is model.optimizer
         return
     if entry.override and entry.group not in present:
         raise ConfigError(
@@ -191,8 +241,16 @@ def _refuse_absent_option(entry: Entry) -> None:
     if entry.choice is None or entry.choice in options:
         return
     near = nearest(entry.choice, options)
+    path = f"{entry.group}/{entry.choice}.yaml"
+    flat = entry.parent == "experiment"  # the folder of experiments has no others beside it
+    write = f"write an option file {path}" if flat else f"write {_beside(entry) / path}"
     raise ConfigError(
         f"'{entry.text}' in {entry.file} names no option of {entry.group}",
         expected=f"one of {listing(options, limit=30)}",
-        fix=f"did you mean '{near}'?" if near else f"write an option file for {entry.choice}",
+        fix=f"did you mean '{near}'? Or {write}" if near else write,
     )
+
+
+def _beside(entry: Entry) -> Path:
+    """The folder that the groups are in, of which the entry's file is in one."""
+    return entry.file.parents[entry.parent.count("/") + 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -25,8 +26,16 @@ from labloom.plugins import discover
 # Groups that Hydra itself brings; their keys are Hydra's business.
 HYDRA_PREFIXES = ("hydra.", "hydra/")
 # What composing raises for a wrong command line: Hydra a ValueError for model=null, OmegaConf an
-# AttributeError for a mapping merged into null, and the parser its own for a file that is no YAML.
-REFUSALS = (HydraException, OmegaConfBaseException, ValueError, AttributeError, yaml.YAMLError)
+# AttributeError for a mapping merged into null, the parser its own for a file that is no YAML, and
+# Python a RecursionError for option files that stand on one another in a circle.
+REFUSALS = (
+    HydraException,
+    OmegaConfBaseException,
+    ValueError,
+    AttributeError,
+    RecursionError,
+    yaml.YAMLError,
+)
 
 
 def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
@@ -61,16 +70,33 @@ def dotted_keys(node: Any, prefix: str = "") -> list[str]:
     return keys
 
 
-def unknown_key(key: str, known: Sequence[str], typed: str) -> ConfigError:
-    """The error for a key that the composed config does not have."""
+def unknown_key(
+    key: str, known: Sequence[str], typed: str, file: Path | None = None
+) -> ConfigError:
+    """The error for a key that the composed config does not have.
+
+    Args:
+        key: the dotted key.
+        known: the keys that there are.
+        typed: the override, or what stands for it.
+        file: the option file that sets the key, when it was not typed.
+    """
     parent = key.rpartition(".")[0]
     siblings = [name for name in known if name.rpartition(".")[0] == parent and name != "hydra"]
     near = _nearest_key(key, siblings) or _nearest_key(key, known)
     where = f"keys of {parent}: " if parent else ""
     shown = [name.rpartition(".")[2] for name in siblings]
+    expected = f"{where}{listing(shown, limit=20)}" if shown else None
+    if file is not None:
+        return ConfigError(
+            f"'{key}' is not a setting",
+            expected=expected,
+            got=f"{typed} in {file}",
+            fix=f"did you mean {near}?" if near else f"take it out of {file}",
+        )
     return ConfigError(
         f"'{key}' is not a setting",
-        expected=f"{where}{listing(shown, limit=20)}" if shown else None,
+        expected=expected,
         got=typed,
         fix=f"did you mean {near}?" if near else f"+{typed.lstrip('+')} adds a key that is new",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from labloom.errors import ConfigError
 
 # Groups whose options change the whole config, not only the node of their own name.
 GLOBAL_GROUPS = ("task", "experiment", "debug")
+_HEADER = re.compile(r"@package\s+_global_")
 
 
 def find_option_file(option: str) -> Path | None:
@@ -81,7 +83,7 @@ def check_option_file(file: Path, group: str) -> None:
     """
     content = read_option_file(file)
     wants_header = group in GLOBAL_GROUPS and bool(content)
-    if wants_header and "@package _global_" not in _header(file):
+    if wants_header and not _HEADER.search(_header(file)):
         raise ConfigError(
             f"{file} sets keys under '{group}' instead of at the top",
             expected="# @package _global_ in its first line",

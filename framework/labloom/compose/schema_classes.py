@@ -60,6 +60,18 @@ class _Module:
                         return f"{self._absolute(node)}.{alias.name}"
         return None
 
+    def bound(self) -> set[str]:
+        """Every name that the module gives to something; ``*`` where that cannot be told."""
+        found: set[str] = set()
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                found.add("*" if node.name == "__getattr__" else node.name)
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                found.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                found.add(node.id)
+        return found
+
     def _absolute(self, node: ast.ImportFrom) -> str:
         parts = self.name.split(".")
         own = parts[: len(parts) - node.level + self.is_package] if node.level else []
@@ -91,6 +103,21 @@ def read_constructor(target: str, package: Path) -> Constructor:
         return UNKNOWN
     path = base if isinstance(base, str) else f"{module.name}.{base.name}"
     return read_constructor(path, package)
+
+
+def names_something(target: str, package: Path) -> bool:
+    """Whether source in ``package`` says that there is something called ``target``.
+
+    Also true where only an import could tell: what stands inside a class, or behind ``*``.
+    """
+    name, _, attribute = target.rpartition(".")
+    if not name:
+        return target == package.name
+    module = _module(name, package)
+    if module is None:
+        return names_something(name, package)
+    folder = package.joinpath(*name.split(".")[1:])
+    return attribute in module.bound() or "*" in module.bound() or any(folder.glob(f"{attribute}*"))
 
 
 def _class(target: str, package: Path) -> tuple[_Module, ast.ClassDef] | None:

@@ -39,7 +39,8 @@ def _targets(plugin: Plugin, node: str) -> list[str]:
     group = "task" if node == "module" else node
     contents = [_read(file) for file in sorted((plugin.config_folder / group).glob("*.yaml"))]
     nodes = [content.get("module") if node == "module" else content for content in contents]
-    targets = [str(found["_target_"]) for found in nodes if "_target_" in (found or {})]
+    mappings = [found for found in nodes if isinstance(found, dict)]
+    targets = [str(found["_target_"]) for found in mappings if "_target_" in found]
     return [target for target in dict.fromkeys(targets) if "?" not in target and "$" not in target]
 
 
@@ -69,10 +70,10 @@ def plugin_groups() -> list[str]:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """A file's keys; none for a file that is no YAML mapping, which a run will tell."""
+    """A file's keys; none for a file that cannot be read as a mapping, which a run will tell."""
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except yaml.YAMLError:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return {}
     return content if isinstance(content, dict) else {}
 

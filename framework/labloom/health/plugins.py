@@ -11,6 +11,7 @@ from labloom.compose.option_files import check_option_file
 from labloom.errors import ConfigError, PluginError, listing
 from labloom.health.findings import Finding, Section, finding_of
 from labloom.plugins import Candidate, Failure, Plugin, Registry, cautions, missing_packages
+from labloom.plugins.causes import bring_packages
 from labloom.plugins.compatibility import core_range, fits_core
 from labloom.plugins.option_files import options_in
 
@@ -123,7 +124,7 @@ def _missing(plugin: Plugin) -> Iterator[Finding]:
         names = missing_packages(task)
         if names:
             text = f"task '{task.name}' needs {listing(names)}, which is not installed"
-            yield Finding(text, plugin.candidate.install_command, broken=False)
+            yield Finding(text, bring_packages(names, plugin.candidate), broken=False)
 
 
 def _cause_lines(failure: Failure) -> Iterator[str]:

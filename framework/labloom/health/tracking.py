@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from labloom.errors import LabloomError, StoreError
@@ -12,6 +14,7 @@ from labloom.record.sqlite_file import path_of
 from labloom.record.store import ARTIFACT_FOLDER, DATABASES, Store, open_store, resolve_uri
 
 COUNTED_AT_MOST = 5000  # runs that a server is asked for, a page of a thousand at a time
+RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 NOT_YET = "not there yet: the first run makes it"
 
 
@@ -101,8 +104,24 @@ def _ask_server() -> tuple[str, int | None]:
     Raises:
         LabloomError: nobody answers, or the answer is no.
     """
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    store = open_store()
+    with _few_retries():
+        store = open_store()
+        return _asked(store)
+
+
+@contextmanager
+def _few_retries() -> Iterator[None]:
+    """Let MLflow give up soon; the variable is as before afterwards."""
+    before = os.environ.get(RETRIES)
+    os.environ.setdefault(RETRIES, "1")
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[RETRIES]
+
+
+def _asked(store: Store) -> tuple[str, int]:
     from mlflow.exceptions import MlflowException
 
     try:

@@ -6,11 +6,12 @@ import importlib.util
 import pkgutil
 import sys
 import traceback
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
 from labloom import __version__
-from labloom.errors import LabloomError, PluginError, nearest
+from labloom.errors import LabloomError, PluginError, listing, nearest
 from labloom.plugins.candidates import Candidate, canonical
 
 # Where a distribution is called otherwise than the module that it brings.
@@ -59,6 +60,22 @@ def remedy(error: BaseException, candidate: Candidate, place: str | None) -> str
     return fix + _other_labloom(candidate)
 
 
+def bring_packages(modules: Iterable[str], candidate: Candidate) -> str:
+    """How to get modules that a task requires; pip brings only what the plugin depends on."""
+    required = _names_required(candidate)
+    undeclared = [
+        name
+        for name in modules
+        if canonical(DISTRIBUTIONS.get(_root(name), _root(name))) not in required
+    ]
+    if not undeclared:
+        return f"{candidate.install_command}   (brings what the plugin needs)"
+    return (
+        f"{candidate.install_command}   (no dependency in {candidate.project_file} is called "
+        f"{listing(undeclared)}: mend requires= if it is misspelt, or add it there first)"
+    )
+
+
 def wrong_entry_point(candidate: Candidate) -> PluginError:
     """The error for an entry point whose module is not there."""
     modules = _modules_of(candidate)
@@ -75,7 +92,7 @@ def wrong_entry_point(candidate: Candidate) -> PluginError:
 
 
 def _bring_module(name: str, candidate: Candidate, place: str | None) -> str:
-    root = name.partition(".")[0]
+    root = _root(name)
     if root == candidate.package:
         near = nearest(name, _modules_of(candidate))
         hint = f"did you mean {near}? " if near else ""
@@ -87,6 +104,10 @@ def _bring_module(name: str, candidate: Candidate, place: str | None) -> str:
         f"pip install {distribution}, and its author adds '{distribution}' "
         f"to the dependencies in {candidate.project_file}"
     )
+
+
+def _root(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def _names_required(candidate: Candidate) -> set[str]:

@@ -10,6 +10,11 @@ from labloom.plugins.loading import Plugin
 
 def cautions(plugin: Plugin) -> Iterator[str]:
     """Sentences about a plugin, each with what its author should do."""
+    for folder in plugin.hides:
+        yield (
+            f"plugin '{plugin.id}' in {folder} is hidden by the one in {plugin.candidate.folder}, "
+            "which has the same name: take one of them out of LABLOOM_PLUGINS"
+        )
     for found in heavy_imports(plugin.module):
         yield (
             f"plugin '{plugin.id}' imports {found.package} {_where(found)}; every labloom command "

@@ -23,7 +23,9 @@ from labloom.plugins.hooks import (
     HOOKS,
     IMPL,
     refuse_taken_names,
+    refuse_unknown_arguments,
     refuse_unknown_hooks,
+    refuse_unmarked_hooks,
     registered_tasks,
 )
 from labloom.plugins.option_files import check_option_files, config_folder
@@ -40,12 +42,14 @@ class Plugin:
         module: its module of hooks.
         tasks: what it can train.
         printed: what it wrote on standard output while it was loaded.
+        hides: other folders with the same distribution and id, which are not loaded.
     """
 
     candidate: Candidate
     module: ModuleType
     tasks: tuple[Task, ...]
     printed: str = ""
+    hides: tuple[Path, ...] = ()
 
     @property
     def id(self) -> str:
@@ -101,15 +105,17 @@ def load(
         LoadError: at whatever stage it failed; nothing stays registered then.
     """
     others = list(loaded)
-    with _stdout_aside() as printed:
+    with _stdout_aside() as aside:
         with _stage("discover"):
             _refuse_attribute(candidate)
         with _stage("import"):
             module = _imported(candidate)
         try:
             with _stage("register"):
-                manager.register(module, name=candidate.id)
                 refuse_unknown_hooks(module)
+                refuse_unmarked_hooks(module)
+                refuse_unknown_arguments(module)
+                manager.register(module, name=candidate.id)
             with _stage("register_tasks"):
                 tasks = registered_tasks(candidate.id, module, manager)
                 taken = {task.name: other.candidate for other in others for task in other.tasks}
@@ -121,7 +127,7 @@ def load(
             if manager.has_plugin(candidate.id):
                 manager.unregister(name=candidate.id)
             raise
-    return Plugin(candidate=candidate, module=module, tasks=tasks, printed=printed.getvalue())
+    return Plugin(candidate=candidate, module=module, tasks=tasks, printed=aside.printed)
 
 
 def make_importable(candidate: Candidate) -> None:
@@ -144,15 +150,26 @@ def _stage(stage: Stage) -> Iterator[None]:
         raise LoadError(stage, error) from error
 
 
+class _Aside(io.TextIOBase):
+    """Sends what is printed to standard error, for good: a handler of ``logging`` may keep it.
+
+    Attributes:
+        printed: what came so far.
+    """
+
+    def __init__(self) -> None:
+        self.printed = ""
+
+    def write(self, text: str) -> int:
+        self.printed += text
+        return sys.stderr.write(text)
+
+
 @contextmanager
-def _stdout_aside() -> Iterator[io.StringIO]:
+def _stdout_aside() -> Iterator[_Aside]:
     """Send what a plugin prints to standard error: standard output may be JSON for a program."""
-    printed = io.StringIO()
-    try:
-        with redirect_stdout(printed):
-            yield printed
-    finally:
-        sys.stderr.write(printed.getvalue())
+    with redirect_stdout(_Aside()) as aside:
+        yield aside
 
 
 def _refuse_attribute(candidate: Candidate) -> None:

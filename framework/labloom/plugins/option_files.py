@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from labloom.errors import PluginError, nearest
@@ -38,7 +38,7 @@ def options_in(folder: Path) -> dict[str, Path]:
 
 
 def check_option_files(
-    candidate: Candidate, tasks: Iterable[Task], owners: Iterable[tuple[Candidate, Path]]
+    candidate: Candidate, tasks: Sequence[Task], owners: Iterable[tuple[Candidate, Path]]
 ) -> None:
     """Refuse option files that Hydra would not find, or would take for somebody else's.
 
@@ -62,7 +62,9 @@ def check_option_files(
         _refuse_other_prefix(candidate, option, file)
     for task in tasks:
         if f"task/{task.name}" not in options:
-            raise _missing_task_file(candidate, task, folder, options)
+            names = {f"task/{own.name}" for own in tasks}
+            free = [option for option in options if option not in names]
+            raise _missing_task_file(candidate, task, folder, free, bool(options))
     _refuse_clashes(candidate, options, owners)
 
 
@@ -89,18 +91,29 @@ def _refuse_other_prefix(candidate: Candidate, option: str, file: Path) -> None:
 
 
 def _missing_task_file(
-    candidate: Candidate, task: Task, folder: Path, options: Iterable[str]
+    candidate: Candidate, task: Task, folder: Path, free: Iterable[str], others: bool
 ) -> PluginError:
+    """The error for a task without option file.
+
+    Args:
+        candidate: the plugin.
+        task: the task.
+        folder: where the plugin's option files are.
+        free: option files that are no registered task's, one of which may be the misnamed one.
+        others: whether there is any option file at all.
+    """
     wanted = folder / "task" / f"{task.name}.yaml"
-    near = nearest(f"task/{task.name}", [name for name in options if name.startswith("task/")])
-    if "site-packages" in folder.parts:  # made from a wheel, which setuptools fills by this list
-        fix = (
+    near = nearest(f"task/{task.name}", [name for name in free if name.startswith("task/")])
+    if "site-packages" in folder.parts and not others:
+        fix = (  # made from a wheel, which setuptools fills by this list
             f"the wheel of {candidate.distribution} lacks it; its author writes "
             f'[tool.setuptools.package-data] {candidate.package} = ["conf/**/*.yaml"] '
             "in pyproject.toml and builds it again"
         )
     elif near:
         fix = f"rename conf/{near}.yaml, or the task"
+    elif others:
+        fix = f"write {wanted}"
     else:
         fix = f"write {wanted}, and keep it in the wheel by package-data (conf/**/*.yaml)"
     return PluginError(f"task '{task.name}' has no option file conf/task/{wanted.name}", fix=fix)

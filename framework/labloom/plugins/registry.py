@@ -7,7 +7,8 @@ import importlib.util
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pluggy
@@ -17,7 +18,7 @@ from labloom.errors import ConfigError, PluginError, listing, nearest
 from labloom.hookspecs import Task
 from labloom.plugins import candidates
 from labloom.plugins.candidates import Candidate
-from labloom.plugins.causes import place_of, remedy
+from labloom.plugins.causes import bring_packages, place_of, remedy
 from labloom.plugins.loading import LoadError, Plugin, Stage, load
 
 CUSTOM = Task(
@@ -91,7 +92,7 @@ class Registry:
         if missing and plugin is not None:
             raise PluginError(
                 f"task '{name}' needs {listing(missing)}, which is not installed",
-                fix=f"{plugin.candidate.install_command}   (brings what the plugin needs)",
+                fix=bring_packages(missing, plugin.candidate),
             )
         return task, plugin
 
@@ -122,9 +123,11 @@ class Registry:
                 fix=f"take '{switched_off}' out of LABLOOM_DISABLE",
             )
         near = nearest(name, self.tasks)
+        unread = [found for found in self.failures.values() if not found.claimants]
         return ConfigError(
             f"there is no task '{name}'",
             expected=f"one of {listing(self.tasks)}",
+            got="; ".join(f"plugin not read: {found.cause}" for found in unread) or None,
             fix=f"did you mean task={near}?" if near else "labloom list   (shows every task)",
         )
 
@@ -135,13 +138,14 @@ def discover() -> Registry:
     manager = pluggy.PluginManager("labloom")
     manager.add_hookspecs(hookspecs)
     disabled = frozenset(filter(None, os.environ.get("LABLOOM_DISABLE", "").split(",")))
-    claims, failures = _claims()
+    claims, hidden, failures = _claims()
     plugins: dict[str, Plugin] = {}
     for plugin_id, claimants in sorted(claims.items()):
         if plugin_id in disabled:  # before any import: a switched-off plugin costs nothing
             continue
         try:
-            plugins[plugin_id] = load(_sole(plugin_id, claimants), manager, plugins.values())
+            plugin = load(_sole(plugin_id, claimants), manager, plugins.values())
+            plugins[plugin_id] = replace(plugin, hides=tuple(hidden[plugin_id]))
         except LoadError as failed:
             failures[plugin_id] = _failure(plugin_id, claimants, failed)
     return Registry(manager, plugins, failures, disabled)
@@ -165,26 +169,33 @@ def _importable(module: str) -> bool:
         return False
 
 
-def _claims() -> tuple[dict[str, list[Candidate]], dict[str, Failure]]:
-    """Candidates by id, one for each distribution: a folder comes before an installation."""
+def _claims() -> tuple[dict[str, list[Candidate]], Mapping[str, list[Path]], dict[str, Failure]]:
+    """Candidates by id, one for each distribution: a folder comes before an installation.
+
+    Beside them, by id, further folders of a distribution that has one already, and failures.
+    """
     found: list[Candidate] = []
     failures: dict[str, Failure] = {}
     for folder, named in candidates.folders():
         try:
             found += candidates.in_folder(folder, named=named)
         except PluginError as error:
-            failures[folder.name] = Failure(
-                id=folder.name,
+            key = str(folder) if folder.name in failures else folder.name
+            failures[key] = Failure(
+                id=key,
                 origins=(str(folder),),
                 stage="discover",
                 error=error,
                 fix=error.fix or f"mend {folder}",
             )
     claims: dict[str, list[Candidate]] = defaultdict(list)
+    hidden: dict[str, list[Path]] = defaultdict(list)
     for candidate in [*found, *candidates.installed()]:
         if candidate.distribution not in {claim.distribution for claim in claims[candidate.id]}:
             claims[candidate.id].append(candidate)
-    return claims, failures
+        elif candidate.folder is not None:
+            hidden[candidate.id].append(candidate.folder)
+    return claims, hidden, failures
 
 
 def _sole(plugin_id: str, claimants: list[Candidate]) -> Candidate:

@@ -5,6 +5,7 @@ from labloom.record.lookup import recorded_overrides, shown_overrides
 from labloom.record.opening import open_parent, open_run, reopen_for_test
 from labloom.record.run_record import RunRecord, status_of
 from labloom.record.store import Store, is_lost, open_existing_store, open_store, resolve_uri
+from labloom.record.values import logged_value, logged_values
 from labloom.record.views import save_sweep_view, sweep_view
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "RunRecord",
     "Store",
     "is_lost",
+    "logged_value",
+    "logged_values",
     "open_existing_store",
     "open_parent",
     "open_run",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -77,7 +78,10 @@ def _headline(facts: NoteFacts) -> str:
     parts = []
     if facts.objective is not None and facts.monitor:
         at = f" at step {facts.step}" if facts.step is not None else ""
-        parts.append(f"**{facts.monitor} {facts.objective:.4f}**{at}")
+        if math.isfinite(facts.objective):
+            parts.append(f"**{facts.monitor} {facts.objective:.4f}**{at}")
+        else:
+            parts.append(f"**{facts.monitor} was never a finite number**")
     tested = sorted(name for name in facts.metrics if name.startswith("test/"))
     parts += [f"{name} {facts.metrics[name]:.4f}" for name in tested[:6]]
     return ", ".join(parts) or facts.summary

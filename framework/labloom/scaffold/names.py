@@ -89,6 +89,8 @@ def choose_names(plugin: str, task: str, registry: Registry) -> Names:
 def mended(name: str) -> str | None:
     """The valid name that is nearest to ``name``; None when too little is left of it."""
     words = re.findall(r"[a-z0-9]+", name.lower())
+    if words[:1] == ["labloom"] and len(words) > 1:  # the distribution's name, not the id
+        words = words[1:]
     joined = "_".join(words).lstrip("0123456789_")
     short = joined[:LONGEST].rstrip("_")
     return short if NAME.fullmatch(short) and not keyword.iskeyword(short) else None

@@ -16,7 +16,7 @@ from labloom.sweep.finals import untraced, with_confirmation, with_tests
 from labloom.sweep.report import record_finals, record_search
 from labloom.sweep.result import SweepResult
 from labloom.sweep.trial_runs import RunTrial, run_trials
-from labloom.sweep.trials import best_trials
+from labloom.sweep.trials import best_trials, without_choice
 
 # Folders that we name have microseconds, which nobody needs in a name.
 OWN_FOLDER = re.compile(r"(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d)-\d{6}")
@@ -54,7 +54,10 @@ def run_sweep(
             swept=plan.swept,
             trials=ran.trials,
             chosen=best_trials(ran.trials),
-            problems=untraced(ran.trials, _expected_trials(plan)),
+            problems=[
+                *untraced(ran.trials, _expected_trials(plan)),
+                *without_choice(ran.trials),
+            ],
         )
         if ran.trials:
             record_search(result, parent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,7 +53,7 @@ def table_rows(result: SweepResult) -> list[dict[str, Any]]:
         {
             "trial": trial.number,
             **{key: trial.swept.get(key) for key in result.swept},
-            label: trial.objective,
+            label: math.nan if trial.diverged else trial.objective,
             "status": trial.status,
             "seconds": trial.seconds,
             "run": trial.run_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,7 +64,7 @@ def run_trials(
 
     def objective_of(composed: DictConfig) -> float | None:
         try:
-            return run_trial(composed).objective
+            return _for_sweeper(run_trial(composed).objective, composed.task.mode)
         except (Exception, SystemExit) as error:
             if status_of(error) == "KILLED":
                 raise
@@ -92,6 +93,13 @@ def one_line(error: BaseException) -> str:
     """An error's class and the first line of its message, without credentials."""
     first = (str(error).splitlines() or [""])[0]
     return mask_text(f"{type(error).__name__}: {first}".rstrip(": "))
+
+
+def _for_sweeper(objective: float | None, mode: str | None) -> float | None:
+    """What a sweeper learns from: the worst value there is for NaN, which sweepers refuse."""
+    if objective is None or math.isfinite(objective):
+        return objective
+    return -math.inf if mode == "max" else math.inf
 
 
 def _failure(composed: DictConfig, error: BaseException, swept: Sequence[str]) -> TrialResult:

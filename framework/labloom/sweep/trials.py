@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mlflow.entities import Run
 
-from labloom.record import Store, recorded_overrides
+from labloom.record import Store, logged_values, recorded_overrides
 from labloom.sweep.swept import swept_values
 
 
@@ -26,6 +26,7 @@ class TrialResult:
         monitor: name of the objective; None when the task has none.
         mode: ``min`` or ``max``.
         objective: value at the best checkpoint; None if it never got one.
+        diverged: it ran to its end, but its objective was never a finite number.
         metrics: last value of every metric.
         swept: what distinguishes it from the other trials.
         overrides: the command line that runs it alone; secrets are hidden in it.
@@ -42,6 +43,7 @@ class TrialResult:
     monitor: str | None
     mode: str | None
     objective: float | None
+    diverged: bool = False
     metrics: Mapping[str, float] = field(default_factory=dict)
     swept: Mapping[str, str] = field(default_factory=dict)
     overrides: Sequence[str] = ()
@@ -81,6 +83,16 @@ def best_trials(trials: Iterable[TrialResult]) -> list[TrialResult]:
     return list(best.values())
 
 
+def without_choice(trials: Sequence[TrialResult]) -> list[str]:
+    """A problem for every task whose trials ended, but none with a finite objective."""
+    chosen = {(trial.task, trial.monitor) for trial in best_trials(trials)}
+    diverged = {(t.task, t.monitor) for t in trials if t.finished and t.diverged} - chosen
+    return [
+        f"no trial of {task} has a finite {monitor}: none is chosen"
+        for task, monitor in sorted(diverged)
+    ]
+
+
 def is_better(value: float, than: float | None, mode: str | None) -> bool:
     """Whether ``value`` beats ``than``; everything beats None."""
     if than is None:
@@ -97,11 +109,6 @@ def ranked(trials: Iterable[TrialResult]) -> list[TrialResult]:
         return (False, -trial.objective if trial.mode == "max" else trial.objective, trial.number)
 
     return sorted(trials, key=rank)
-
-
-def _number(value: float | None) -> float | None:
-    """None for NaN too: a run that diverged has no objective."""
-    return None if value is None or math.isnan(value) else value
 
 
 def objective_label(trials: Iterable[TrialResult]) -> str:
@@ -124,7 +131,9 @@ def _shown_overrides(store: Store, run: Run) -> list[str]:
 
 
 def _as_trial(store: Store, run: Run, swept: Sequence[str]) -> TrialResult:
-    tags, info = run.data.tags, run.info
+    tags, info, metrics = run.data.tags, run.info, logged_values(run.data.metrics)
+    objective = metrics.get("objective")
+    diverged = objective is not None and not math.isfinite(objective)
     overrides = _shown_overrides(store, run)
     return TrialResult(
         number=int(tags.get("labloom.trial", -1)),
@@ -133,8 +142,9 @@ def _as_trial(store: Store, run: Run, swept: Sequence[str]) -> TrialResult:
         task=tags.get("labloom.task", ""),
         monitor=tags.get("labloom.objective.name"),
         mode=tags.get("labloom.objective.mode"),
-        objective=_number(run.data.metrics.get("objective")),
-        metrics=run.data.metrics,
+        objective=None if diverged else objective,
+        diverged=diverged,
+        metrics=metrics,
         swept=swept_values(overrides, swept),
         overrides=overrides,
         config_dir=tags.get("labloom.config_dir"),

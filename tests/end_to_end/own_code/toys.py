@@ -99,6 +99,27 @@ class Scripted(Regression):
         self.log("test/epochs", self.epochs)
 
 
+class LateNaN(Regression):
+    """Validation scores are infinity, 0.5, NaN."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("epochs", torch.zeros(()))
+
+    def on_train_epoch_start(self):
+        self.epochs += 1
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val/score", (0.0, float("inf"), 0.5, float("nan"))[int(self.epochs)])
+
+
+class Talkative(Regression):
+    """Answers every input twice."""
+
+    def postprocess(self, outputs):
+        return [{"number": float(number)} for number in outputs for _ in range(2)]
+
+
 class Unbuildable(Regression):
     """Fails as soon as it is built."""
 

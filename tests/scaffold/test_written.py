@@ -94,40 +94,22 @@ def test_the_suite_finds_the_plugin_before_it_is_installed(written, shell):
     assert "1 passed" in shell([loads], written())
 
 
-@pytest.fixture(scope="module")
-def followed(shell, tmp_path_factory):
-    """A folder in which everything was typed that ``labloom new`` says, and what was printed."""
-    folder = tmp_path_factory.mktemp("newcomer")
-    said = shell(["labloom new speech --task detect"], folder)
+def test_the_next_commands_are_the_ones_that_follow(shell, tmp_path):
+    said = shell(["labloom new speech --task detect"], tmp_path)
     lines = [line.strip() for line in said.partition("next\n")[2].splitlines()]
-    assert [line.split()[:2] for line in lines[1:]] == [
-        ["labloom", "run"],
-        ["labloom", "run"],
-        ["labloom", "check"],
+    assert lines[0].startswith(f"export LABLOOM_PLUGINS={tmp_path}/labloom-speech")
+    assert [line.split()[:3] for line in lines[1:]] == [
+        ["labloom", "run", "task=speech_detect"],
+        ["labloom", "run", "-m"],
+        ["labloom", "check", "speech"],
     ]
-    export, training, sweep, check = lines
-    return folder, shell([export, training, sweep, check], folder)
+    # Tests of the wheels and of the tutorial carry them out.
+    shown = [f"{line} --cfg job" for line in lines[1:3]]
+    assert "name: speech_detect" in shell([lines[0], *shown], tmp_path)
 
 
-def test_a_run_right_after_writing_tells_tumours_apart(followed):
-    _, printed = followed
-    accuracy = float(re.search(r"^test +loss \S+ +acc (\S+) ", printed, re.MULTILINE)[1])
-    assert accuracy > 0.93  # always saying "benign" gives 0.63
-    assert "FINISHED" in printed
-
-
-def test_a_sweep_right_after_writing_names_its_best_trial(followed):
-    _, printed = followed
-    assert "sweep over model.width, optimizer.lr: 4 trials" in printed
-    assert "again    labloom run task=speech_detect model.width=" in printed
-
-
-def test_a_check_right_after_writing_finds_no_fault(followed):
-    _, printed = followed
-    assert re.search(r"^speech keeps the contract: \d+ passed, 0 failed", printed, re.MULTILINE)
-
-
-def test_what_training_leaves_is_ignored_by_git(followed, shell):
-    folder, _ = followed
+def test_what_training_leaves_is_ignored_by_git(shell, tmp_path):
+    folder = tmp_path
+    shell(["labloom new speech"], folder)
     kept = ["cd labloom-speech", "git init -q", "mkdir outputs", "touch outputs/a mlflow.db b"]
     assert "outputs" not in shell([*kept, "git status --short -uall"], folder)

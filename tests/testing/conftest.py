@@ -21,7 +21,7 @@ import pytest
 import torch
 
 from labloom.cli import main
-from labloom.compose import checks
+from labloom.compose import plugin_nodes
 from labloom.errors import LabloomError
 from labloom.plugins import discover
 from labloom.record import open_store
@@ -168,6 +168,7 @@ def found_by_discovery(folder):
 
 def _forget():
     discover.cache_clear()
-    checks._base_config.cache_clear()  # of the option files, which never change in a process
+    for cached in (plugin_nodes.base_config, plugin_nodes._groups_chosen):
+        cached.cache_clear()  # of the option files, which never change in a process
     for module in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
         del sys.modules[module]

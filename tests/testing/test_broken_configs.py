@@ -95,7 +95,7 @@ def test_an_import_that_fails_names_the_module(toy):
         "nets.py", "from torch import nn", "from torch import nn\n\nimport a_missing_package"
     )
     said = toy.failure("targets_bind_to_their_classes", MODEL)
-    assert "importing labloom_toy.nets failed" in said
+    assert "importing labloom_toy.nets of plugin 'toy' failed" in said
     assert "No module named 'a_missing_package'" in said
 
 

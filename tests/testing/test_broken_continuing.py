@@ -167,5 +167,5 @@ def test_a_run_that_needs_what_this_process_has_fails_in_a_fresh_one(toy, monkey
     said = toy.failure("runs_together_equal_runs_apart")
     assert "the run fails in a fresh process" in said
     assert "got: error: " in said
-    assert "labloom_toy.nets failed" in said
+    assert "importing labloom_toy.nets of plugin 'toy' failed" in said
     assert "fix: labloom run task=toy_iris debug=fast" in said

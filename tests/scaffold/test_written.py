@@ -104,7 +104,7 @@ def test_the_next_commands_are_the_ones_that_follow(shell, tmp_path):
         ["labloom", "check", "speech"],
     ]
     # Tests of the wheels and of the tutorial carry them out.
-    shown = [f"{line} --cfg job" for line in lines[1:3]]
+    shown = [f"{lines[1]} --cfg job"]
     assert "name: speech_detect" in shell([lines[0], *shown], tmp_path)
 
 

@@ -51,7 +51,7 @@ def test_every_option_trains_with_its_class(make_job, option):
     assert trainer.global_step == (1 if option == "gd" else 19)
 
 
-@pytest.mark.parametrize("option", ["cosine", "onecycle", "step", "plateau"])
+@pytest.mark.parametrize("option", ["cosine", "linear", "onecycle", "step", "plateau"])
 def test_every_scheduler_trains(make_job, option):
     trainer, _ = fit(make_job(scheduler=option))
     assert len(trainer.lr_scheduler_configs) == 1
@@ -125,7 +125,7 @@ def test_plateau_without_a_monitor_is_refused(make_job):
         build_parts(make_job(scheduler="plateau", monitor=None))
 
 
-@pytest.mark.parametrize("name", ["cosine", "onecycle"])
+@pytest.mark.parametrize("name", ["cosine", "linear", "onecycle"])
 def test_schedule_of_an_endless_run_is_refused(make_job, name):
     with pytest.raises(ConfigError, match=f"scheduler={name} must know how many steps"):
         fit(make_job(scheduler=name, changes={"trainer.max_epochs": -1}))

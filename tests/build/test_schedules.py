@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, OneCycleLR
 
-from labloom.build.schedules import cosine_anneal, one_cycle, warmup_cosine, warmup_steps
+from labloom.build.schedules import (
+    cosine_anneal,
+    one_cycle,
+    warmup_cosine,
+    warmup_linear,
+    warmup_steps,
+)
 
 
 def rates_of(plan_class, steps, lr=1.0, **settings):
@@ -32,6 +38,17 @@ def test_cosine_has_the_values_of_its_equation(progress, value):
 def test_cosine_without_warmup_is_torchs():
     ours = [warmup_cosine(step, 20, final=0.1) for step in range(20)]
     assert ours == pytest.approx(rates_of(CosineAnnealingLR, 20, T_max=20, eta_min=0.1))
+
+
+def test_linear_without_warmup_is_torchs():
+    ours = [warmup_linear(step, 20, final=0.1) for step in range(25)]
+    theirs = rates_of(LinearLR, 25, start_factor=1.0, end_factor=0.1, total_iters=20)
+    assert ours == pytest.approx(theirs)
+
+
+def test_linear_warms_up_before_it_falls():
+    ours = [warmup_linear(step, 14, warmup=4) for step in (0, 3, 4, 9, 14, 20)]
+    assert ours == pytest.approx([0.25, 1.0, 1.0, 0.5, 0.0, 0.0])
 
 
 def test_warmup_rises_in_equal_steps_and_loses_none():

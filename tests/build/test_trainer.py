@@ -49,6 +49,7 @@ PLATEAU_THAT_FALLS = {"patience": 0, "min_delta": 0.9, "factor": 0.5}
         ("none", {}, 0),
         ("none", {}, 2),
         ("cosine", {}, 0),
+        ("linear", {}, 0),
         ("onecycle", {}, 0),
         ("step", {"every": 3}, 0),
         ("plateau", PLATEAU_THAT_FALLS, 0),

@@ -57,7 +57,7 @@ def test_every_debug_overlay_composes(job):
 
 def test_every_optimizer_and_scheduler_composes(job):
     for optimizer in ("gd", "sgd", "momentum", "adam", "adamw", "rmsprop"):
-        for scheduler in ("none", "cosine", "onecycle", "step", "plateau"):
+        for scheduler in ("none", "cosine", "linear", "onecycle", "step", "plateau"):
             job("task=vision_classify", f"optimizer={optimizer}", f"scheduler={scheduler}")
 
 

@@ -1,6 +1,6 @@
 """Supply ``configure_optimizers`` to a module that does not define it, as LightningCLI does.
 
-The optimizer is any class of ``torch.optim``, the scheduler one of five that know how many steps
+The optimizer is any class of ``torch.optim``, the scheduler one of six that know how many steps
 the run will take. Both come from the config groups of these names.
 """
 
@@ -17,7 +17,7 @@ from pytorch_lightning.utilities.model_helpers import is_overridden
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau, StepLR
 
-from labloom.build.schedules import one_cycle, warmup_cosine
+from labloom.build.schedules import one_cycle, warmup_cosine, warmup_linear
 from labloom.build.targets import TargetRules, instantiate, plain
 from labloom.build.typed import typed
 from labloom.errors import ConfigError, LabloomError, listing, nearest
@@ -184,6 +184,20 @@ def _cosine(
     return _every_step(optimizer, factor)
 
 
+def _linear(
+    optimizer: Optimizer,
+    trainer: Trainer,
+    monitor: str | None,
+    mode: str | None,
+    *,
+    warmup: float = 0.0,
+    final: float = 0.0,
+) -> dict[str, Any]:
+    total = _total_steps(trainer, "linear")
+    factor = functools.partial(warmup_linear, total=total, warmup=warmup, final=final)
+    return _every_step(optimizer, factor)
+
+
 def _onecycle(
     optimizer: Optimizer,
     trainer: Trainer,
@@ -246,6 +260,7 @@ def _plateau(
 SCHEDULERS: Mapping[str, Callable[..., dict[str, Any] | None]] = {
     "none": _no_schedule,
     "cosine": _cosine,
+    "linear": _linear,
     "onecycle": _onecycle,
     "step": _step,
     "plateau": _plateau,

@@ -40,6 +40,19 @@ def warmup_cosine(step: int, total: int, warmup: float = 0.0, final: float = 0.0
     return cosine_anneal((step - rising) / max(total - rising, 1), 1.0, final)
 
 
+def warmup_linear(step: int, total: int, warmup: float = 0.0, final: float = 0.0) -> float:
+    """Linear warm-up to 1, then a straight line down to ``final``; arguments as ``warmup_cosine``.
+
+    The usual schedule of PPO (Schulman et al., 2017, table 5) and of fine-tuning transformers
+    (Devlin et al., 2018, section A.2).
+    """
+    rising = warmup_steps(total, warmup)
+    if step < rising:
+        return (step + 1) / rising
+    progress = min((step - rising) / max(total - rising, 1), 1.0)
+    return 1.0 + (final - 1.0) * progress
+
+
 def one_cycle(
     step: int, total: int, warmup: float = 0.3, start: float = 0.04, final: float = 4e-6
 ) -> float:

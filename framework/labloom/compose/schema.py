@@ -184,6 +184,15 @@ class Cosine:
 
 
 @dataclass
+class Linear:
+    """Option ``linear`` of ``scheduler``."""
+
+    name: str = "linear"
+    warmup: int | float = limited(min=0)
+    final: float = limited(min=0, max=1)
+
+
+@dataclass
 class OneCycle:
     """Option ``onecycle`` of ``scheduler``."""
 
@@ -264,6 +273,7 @@ OPTIMIZERS: dict[str, type] = {
 SCHEDULERS: dict[str, type] = {
     "none": Constant,
     "cosine": Cosine,
+    "linear": Linear,
     "onecycle": OneCycle,
     "step": Step,
     "plateau": Plateau,

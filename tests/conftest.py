@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import subprocess
@@ -11,8 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from labloom.cli import main
+from labloom.compose import plugin_nodes
 from labloom.plugins import discover
 
+# Several tests run side by side, and tiny networks are slower on two threads than on one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 HEAVY = ("torch", "torchvision", "pytorch_lightning", "mlflow", "torchmetrics", "numpy")
 
 
@@ -25,7 +31,7 @@ def labloom(tmp_path):
         return subprocess.run(
             [sys.executable, "-m", "labloom", *map(str, words)],
             cwd=cwd,
-            env={**kept, "OMP_NUM_THREADS": "1", "COLUMNS": "80", **env},
+            env={**kept, "COLUMNS": "80", **env},
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -62,6 +68,60 @@ def light_labloom(tmp_path):
     return run
 
 
+@pytest.fixture(scope="session")
+def typed():
+    """Run ``labloom WORDS`` in this process: exit status, standard output, standard error.
+
+    A process of its own takes seconds to import torch, Lightning and MLflow; so one is started only
+    where it is the point.
+    """
+
+    def run(*words):
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.raises(SystemExit) as ended,
+        ):
+            main(list(map(str, words)))
+        return int(ended.value.code or 0), out.getvalue(), err.getvalue()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def found_by_discovery():
+    """Let discovery find the plugins in some folders while a ``with`` lasts."""
+    return _found_by_discovery
+
+
+@contextlib.contextmanager
+def _found_by_discovery(*plugins, code=()):
+    """Forget what was imported from ``plugins``, and from the folders in ``code``, afterwards."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [n for n in os.environ if n.startswith(("LABLOOM_", "MLFLOW_"))]:
+            patch.delenv(name)
+        patch.setenv("LABLOOM_PLUGINS", os.pathsep.join(map(str, plugins)))
+        patch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+        patch.setattr(sys, "path", list(sys.path))
+        patch.setattr(sys, "dont_write_bytecode", True)
+        _forget(*plugins, *code)
+        try:
+            yield
+        finally:
+            _forget(*plugins, *code)
+
+
+def _forget(*folders):
+    discover.cache_clear()
+    for cached in (plugin_nodes.base_config, plugin_nodes._groups_chosen):
+        cached.cache_clear()  # of the option files, which never change in a process
+    roots = tuple(f"{folder}{os.sep}" for folder in folders)
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(roots):
+            del sys.modules[name]
+
+
 MINIMAL_TASK = "# @package _global_\n"
 
 
@@ -76,7 +136,7 @@ def plugin_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))  # restored afterwards
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
-    discover.cache_clear()
+    _forget()
 
     def write(plugin_id, plugin, *, name=None, files=None):
         name = name or f"labloom-{plugin_id}"
@@ -109,7 +169,7 @@ def plugin_folder(tmp_path, monkeypatch):
         return folder
 
     yield write
-    discover.cache_clear()
+    _forget()
     for module in set(sys.modules) - before:
         if module.startswith("labloom_"):
             del sys.modules[module]

@@ -13,7 +13,7 @@ import labloom
 PACKAGE = Path(labloom.__file__).parent
 # From the ground up. Rooms of one line may import each other.
 ROOMS = (
-    ("errors", "signals"),
+    ("errors", "signals", "mlflow_variables"),
     ("hookspecs",),
     ("plugins",),
     ("compose", "scaffold"),

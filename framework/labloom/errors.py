@@ -110,9 +110,15 @@ class Stopped(BaseException):
         self.exit_status = exit_status
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that ``name`` most probably meant, or None when nothing is near."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known name that ``name`` most probably meant, or None when nothing is near.
+
+    Args:
+        name: as it was typed.
+        known: names that would have been right.
+        cutoff: how near they have to be, from 0 to 1, which is the same.
+    """
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return matches[0] if matches else None
 
 

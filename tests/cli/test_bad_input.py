@@ -71,7 +71,7 @@ CASES = {
     ),
     "a group chosen by null": (
         [*VISION, "scheduler=null"],
-        ["'null' is not an option of scheduler", "one of cosine, none"],
+        ["'null' is not an option of scheduler", "one of cosine, linear, none"],
     ),
     "a group chosen by a number": ([*VISION, "+trainer=5"], ["'5' is not an option of trainer"]),
     "a model chosen by null": ([*VISION, "model=null"], ["'null' is not an option of model"]),

@@ -66,7 +66,7 @@ def test_one_object_for_programs(labloom):
     found = json.loads(done.stdout)
     assert found["machine"]["cores"] >= 1
     assert found["packages"]["torch"]
-    assert found["plugins"][0]["plugin"] == "vision"
+    assert "vision" in [plugin["plugin"] for plugin in found["plugins"]]
     assert found["store"]["runs"] == 0
     assert found["problems"] == []
     assert set(found["disk"]) == {"outputs", "data", "artifacts"}
@@ -104,6 +104,12 @@ def test_an_unknown_plugin_brings_the_nearest(light_labloom):
     assert done.returncode == 2
     assert "there is no plugin 'visoin'" in done.stderr
     assert "did you mean 'vision'?" in done.stderr
+
+
+def test_an_unknown_plugin_like_no_other_says_how_to_name_a_folder(light_labloom):
+    done = light_labloom("doctor", "weather")
+    assert done.returncode == 2
+    assert "fix:      name its folder: LABLOOM_PLUGINS=FOLDER" in done.stderr
 
 
 MODULE = "module: {_target_: labloom_far.nets.Net}\ndata: {_target_: labloom_far.nets.Data}\n"

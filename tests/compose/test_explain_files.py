@@ -39,7 +39,7 @@ EXPERIMENTS = {
     ),
     "an option that is not there": (
         f"defaults: [{{{TASK}}}, {{override /model: vision_cn}}]",
-        ["'override /model: vision_cn' in FILE names no option of model", "one of vision_cnn"],
+        ["'override /model: vision_cn' in FILE names no option of model", "vision_cnn, vision_mlp"],
         "did you mean 'vision_cnn'?",
     ),
     "a task that is not there": (
@@ -132,7 +132,7 @@ TASK_FILES = {
     ),
     "an option that is not there": (
         "defaults: [{/model: bad_nett}]",
-        ["'/model: bad_nett' in FILE names no option of model", "bad_net, vision_cnn"],
+        ["'/model: bad_nett' in FILE names no option of model", "bad_net, robotics_bc"],
         "did you mean 'bad_net'?",
     ),
     "broken YAML": ("module: [1, 2", ["FILE:3 cannot be read as YAML"], "mend that line"),
@@ -299,7 +299,7 @@ TASK_SETTINGS = {
     ),
     "no data": (
         "# @package _global_\nmodule: {_target_: a.B}\n",
-        ["'data' is not there: FILE chooses none", "expected: data=... with one of vision_"],
+        ["'data' is not there: FILE chooses none", "expected: data=... with one of robotics_"],
         "add - /data: NAME to the defaults list of FILE, or type data=NAME",
     ),
     "no header": (

@@ -99,6 +99,40 @@ def test_a_misspelt_group_in_an_experiment_is_refused(plan, experiment):
     assert refused.value.fix == "did you mean trainer?"
 
 
+TASK_FILE = """# @package _global_
+task: {{name: bad_task}}
+module: {{_target_: labloom_bad.nets.Net}}
+data: {{_target_: labloom_bad.nets.Data}}
+{line}
+"""
+
+
+@pytest.mark.parametrize(
+    ("node", "meant"),
+    [
+        ("trainr", "trainer"),
+        ("optimiser", "optimizer"),
+        ("taks", "task"),
+        ("callback", "callbacks"),
+    ],
+)
+def test_a_misspelt_group_in_a_task_file_is_refused(plan, plugin_folder, good_plugin, node, meant):
+    option = "conf/task/bad_task.yaml"
+    text = TASK_FILE.format(line=f"{node}: {{max_epochs: 3}}")
+    folder = plugin_folder("bad", good_plugin.format(id="bad"), files={option: text})
+    with pytest.raises(ConfigError, match=f"'{node}' is not a setting") as refused:
+        plan("task=bad_task")
+    assert refused.value.fix == f"did you mean {meant}?"
+    assert refused.value.got == f"{node}: ... in {folder}/src/labloom_bad/{option}"
+
+
+def test_a_task_file_may_bring_a_mapping_of_its_own(plan, plugin_folder, good_plugin):
+    text = TASK_FILE.format(line="reward: {scale: 2.0}")
+    plugin_folder("bad", good_plugin.format(id="bad"), files={"conf/task/bad_task.yaml": text})
+    config = plan("task=bad_task", "reward.scale=3.0").first.config
+    assert config.reward.scale == 3.0
+
+
 def test_a_group_that_is_added_on_the_command_line_is_welcome(plan):
     assert plan("task=vision_classify", "+notes.why=curious").first.config.notes.why == "curious"
 

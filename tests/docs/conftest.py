@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import re
 import shlex
 from collections import defaultdict
@@ -71,12 +71,16 @@ def write_files():
 
 
 @pytest.fixture
-def in_folder(tmp_path, labloom):
-    """Run a labloom command that has to end well in the test's folder, with plugins from it."""
+def in_folder(tmp_path, typed, found_by_discovery):
+    """Run labloom commands that have to end well, in this process; returns what they print.
 
-    def run(*words, plugins):
-        done = labloom(*words, LABLOOM_PLUGINS=os.pathsep.join(map(str, plugins)))
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+    ``cwd`` is the test's folder unless it is given. What is imported from there is forgotten.
+    """
+
+    def run(*words, plugins=(), cwd=tmp_path):
+        with found_by_discovery(*plugins, code=[tmp_path]), contextlib.chdir(cwd):
+            status, out, err = typed(*words)
+        assert status == 0, f"{out}\n{err}"
+        return out
 
     return run

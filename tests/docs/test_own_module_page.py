@@ -65,31 +65,26 @@ def test_the_plugin_trains_the_strangers_classes(page, letters, own_code, in_fol
     assert params["data.batch_size"] == "64"
 
 
-def test_the_plugin_keeps_the_contract(letters, own_code, labloom):
-    places = {"LABLOOM_PLUGINS": str(letters), "PYTHONPATH": str(own_code)}
-    done = labloom("check", "letters", **places)
-    assert done.returncode == 0, done.stdout
+def test_the_plugin_keeps_the_contract(letters, own_code, in_folder, monkeypatch):
+    monkeypatch.syspath_prepend(own_code)
+    monkeypatch.setenv("PYTHONPATH", str(own_code))  # for the fresh process of one check
+    assert "letters keeps the contract" in in_folder("check", "letters", plugins=[letters])
 
 
-def test_the_classes_run_in_place_with_a_metric(page, own_code, labloom):
+def test_the_classes_run_in_place_with_a_metric(page, own_code, in_folder):
     words = next(w for w in page.labloom_commands() if "task.monitor=val/acc" in w)
     fast = ("debug=fast", "tracking.log_model=false", "--json")
-    done = labloom(*words, *fast, cwd=own_code)
-    assert done.returncode == 0, done.stderr
-    assert last_line(done.stdout)["objective"] is not None
+    assert last_line(in_folder(*words, *fast, cwd=own_code))["objective"] is not None
 
 
-def test_every_optional_part_is_used(page, tmp_path, labloom):
+def test_every_optional_part_is_used(page, tmp_path, in_folder):
     parts = next(block for block in page.blocks("python") if "postprocess" in block)
     (tmp_path / "all_parts.py").write_text(HEADER + parts)
     targets = ("module._target_=all_parts.Net", "data._target_=all_parts.Data")
     fast = ("debug=fast", "tracking.log_model=true", "--json")
-    done = labloom("run", "task=custom", "paths.code=.", *targets, *fast)
-    assert done.returncode == 0, done.stderr
-    asked = labloom("predict", "last", "--json", *example_inputs(parts))
-    assert asked.returncode == 0, asked.stderr
-    assert '"digit"' in asked.stdout
-    params = last_line(labloom("show", "last", "--json").stdout)["params"]
+    in_folder("run", "task=custom", "paths.code=.", *targets, *fast)
+    assert '"digit"' in in_folder("predict", "last", "--json", *example_inputs(parts))
+    params = last_line(in_folder("show", "last", "--json"))["params"]
     assert params["optimizer._target_"] == "torch.optim.Adam"
 
 

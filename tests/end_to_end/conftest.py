@@ -8,7 +8,6 @@ process of its own is the point; and finished runs are shared.
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import signal
@@ -24,7 +23,6 @@ from typing import Any
 import pytest
 import torch
 
-from labloom.cli import main
 from labloom.record import open_store
 
 OWN_CODE = Path(__file__).parent / "own_code"
@@ -54,22 +52,20 @@ class Done:
 
 @dataclass(frozen=True)
 class Lab:
-    """A working directory, and everything that is typed in it."""
+    """A working directory, and everything that is typed in it.
+
+    Args:
+        folder: the working directory.
+        typed: runs a command in this process.
+    """
 
     folder: Path
+    typed: Callable[..., tuple[int, str, str]]
 
     def labloom(self, *words: object) -> Done:
         """Run a command in this process."""
-        out, err = io.StringIO(), io.StringIO()
-        texts = [str(word) for word in words]
-        with (
-            contextlib.chdir(self.folder),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-            pytest.raises(SystemExit) as ended,
-        ):
-            main(texts)
-        return Done(int(ended.value.code or 0), out.getvalue(), err.getvalue())
+        with contextlib.chdir(self.folder):
+            return Done(*self.typed(*words))
 
     def run(self, *words: object) -> dict[str, Any]:
         """Run a training that has to end well; what ``--json`` says of it."""
@@ -90,7 +86,7 @@ class Lab:
         return subprocess.Popen(
             [*(command or (sys.executable, "-m", "labloom")), *map(str, words)],
             cwd=self.folder,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **env},
+            env={**os.environ, **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -148,7 +144,9 @@ class StoppedRun:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def lab(
+    tmp_path_factory: pytest.TempPathFactory, typed: Callable[..., tuple[int, str, str]]
+) -> Any:
     """The working directory of all end-to-end tests."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [n for n in os.environ if n.startswith(("LABLOOM_", "MLFLOW_"))]:
@@ -156,7 +154,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Any:
         patch.setenv("COLUMNS", "120")
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
-        yield Lab(tmp_path_factory.mktemp("lab"))
+        yield Lab(tmp_path_factory.mktemp("lab"), typed)
         torch.set_num_threads(threads)
 
 

@@ -94,5 +94,15 @@ def test_a_run_without_test_stage_cannot_be_evaluated(lab, stranger):
     words = [word for word in stranger if not word.startswith("data.")]
     run = lab.run(*words, "data._target_=stranger_code.TrainOnlyData")
     done = lab.labloom("evaluate", run["run_id"])
-    assert done.status == 2
+    assert done.status == 1  # 2 would say that no run was opened
     assert "cannot be tested" in done.err
+    evaluation = lab.newest()
+    assert evaluation.info.status == "FAILED"
+    assert evaluation.data.tags["labloom.evaluates"] == run["run_id"]
+
+
+def test_an_evaluation_that_is_refused_before_it_is_opened_ends_with_2(lab, monitored):
+    before = lab.count()
+    done = lab.labloom("evaluate", monitored["run_id"], "seed=-1")
+    assert done.status == 2, done.err
+    assert lab.count() == before

@@ -108,15 +108,15 @@ def {hook}(cfg, task):
     ],
 )
 def test_a_hook_that_returns_nonsense_fails_the_run_with_status_1(
-    labloom, plugin_folder, toys, tmp_path, hook, message
+    lab, plugin_folder, toys, hook, message
 ):
-    folder = plugin_folder("faulty", FAULTY_PLUGIN.format(hook=hook))
+    plugin_folder("faulty", FAULTY_PLUGIN.format(hook=hook))
     words = ("task=faulty_task", "+module._target_=toys.Regression", "+data._target_=toys.ToyData")
-    done = labloom("run", *words, *[w for w in toys if "paths" in w], LABLOOM_PLUGINS=folder.parent)
-    assert done.returncode == 1, done.stderr
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "FAILED" in done.stdout
+    done = lab.labloom("run", *words, *[word for word in toys if "paths" in word])
+    assert done.status == 1, done.err
+    assert message in done.err
+    assert "Traceback" not in done.err
+    assert "FAILED" in done.out
 
 
 def test_settings_that_lightning_refuses_leave_a_failed_run_and_status_1(lab, toys):

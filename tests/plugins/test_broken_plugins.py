@@ -7,7 +7,6 @@ task, and a run of another plugin's task, which still composes.
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass, field
 
 import pytest
@@ -248,117 +247,6 @@ def test_an_endless_recursion_is_shown_in_short(light_labloom, plugin_folder):
     assert len(text.splitlines()) < 80
 
 
-FOLDERS = {
-    "no folder": (None, "there is no folder ", "mend LABLOOM_PLUGINS ("),
-    "no pyproject": ("", "has no pyproject.toml", "labloom new writes a whole plugin"),
-    "an empty pyproject": ("\n", "has no [project]", "write [project] with name and version"),
-    "no TOML": ("[project", "pyproject.toml is no TOML: ", "mend "),
-    "a project that is a text": ("project = 'x'", "'project' is no table", "write [project]"),
-    "no entry point": (
-        "[project]\nname = 'far'\n",
-        "declares no plugin",
-        '[project.entry-points."labloom.plugins"]',
-    ),
-    "a misspelt group": (
-        "[project]\nname = 'far'\n[project.entry-points.'labloom.plugin']\nfar = 'far.plugin'\n",
-        "declares no plugin",
-        'got: [project.entry-points."labloom.plugin"]',
-    ),
-    "no name": (
-        "[project]\n[project.entry-points.'labloom.plugins']\nfar = 'far.plugin'\n",
-        "is no project with entry points",
-        "a name under [project]",
-    ),
-}
-
-
-@pytest.mark.parametrize(("project", "says", "fix"), FOLDERS.values(), ids=FOLDERS.keys())
-def test_a_folder_without_plugin_is_named_with_remedy(light_labloom, tmp_path, project, says, fix):
-    folder = tmp_path / "far"
-    if project is not None:
-        folder.mkdir()
-    if project:
-        (folder / "pyproject.toml").write_text(project)
-    listed = light_labloom("list", LABLOOM_PLUGINS=folder)
-    assert listed.returncode == 0
-    assert "vision_classify" in listed.stdout
-    assert f"BROKEN  far ({folder}) at discover" in listed.stdout
-    done = light_labloom("doctor", "far", LABLOOM_PLUGINS=folder)
-    assert done.returncode == 1
-    one_line = " ".join(done.stdout.split())
-    assert says in one_line
-    assert fix in one_line
-    assert str(folder) in one_line
-
-
-def test_a_project_beside_plugins_is_left_alone(light_labloom, tmp_path, plugin_folder):
-    root = plugin_folder("bad", GOOD).parent
-    (root / "website").mkdir()
-    (root / "website" / "pyproject.toml").write_text("[project]\nname = 'website'\n")
-    listed = light_labloom("list", LABLOOM_PLUGINS=root)
-    assert "bad_task" in listed.stdout
-    assert "website" not in listed.stdout
-
-
-def test_two_plugins_with_one_option_are_both_named(light_labloom, plugin_folder):
-    option = {"conf/model/foo_bar_net.yaml": "width: 3\n"}
-    for plugin_id in ("foo", "foo_bar"):
-        source = GOOD.replace("bad_task", f"{plugin_id}_task")
-        folder = plugin_folder(plugin_id, source, name=f"labloom-{plugin_id}", files=option)
-    done = light_labloom("doctor", "foo_bar", LABLOOM_PLUGINS=folder.parent)
-    assert done.returncode == 1
-    said = " ".join(done.stdout.split())
-    assert "option model=foo_bar_net of plugin 'foo_bar' (labloom-foo-bar 1.2 in" in said
-    assert "is also one of plugin 'foo' (labloom-foo 1.2 in" in said
-    assert "meanwhile LABLOOM_DISABLE=foo" in said
-    assert "foo_task" in light_labloom("list", LABLOOM_PLUGINS=folder.parent).stdout
-    asked = light_labloom("run", "task=foo_bar_task", LABLOOM_PLUGINS=folder.parent)
-    assert "belongs to plugin 'foo_bar'" in asked.stderr
-
-
-@pytest.mark.parametrize("option", ["callbacks/early_stopping", "experiment/vision_digits"])
-def test_an_option_of_the_core_is_not_taken(light_labloom, plugin_folder, option):
-    # a folder of the distribution labloom-vision comes before the checkout's own
-    plugin_id = option.rpartition("/")[2].partition("_")[0]
-    source = GOOD.replace("bad_task", f"{plugin_id}_task")
-    folder = plugin_folder(
-        plugin_id, source, name=f"labloom-{plugin_id}", files={f"conf/{option}.yaml": "a: 1\n"}
-    )
-    done = light_labloom("doctor", plugin_id, LABLOOM_PLUGINS=folder)
-    assert done.returncode == 1
-    said = " ".join(done.stdout.split())
-    assert f"option {option.replace('/', '=')} of plugin '{plugin_id}'" in said
-    assert "is also one of labloom itself" in said
-    assert f"rename {folder}" in said
-
-
-def test_two_plugins_with_one_task_are_both_named(light_labloom, plugin_folder):
-    for plugin_id in ("foo", "foo_bar"):
-        source = GOOD.replace("bad_task", "foo_bar_task")
-        folder = plugin_folder(plugin_id, source, name=f"labloom-{plugin_id}")
-    done = light_labloom("doctor", "foo_bar", LABLOOM_PLUGINS=folder.parent)
-    assert done.returncode == 1
-    said = " ".join(done.stdout.split())
-    assert "task 'foo_bar_task' of plugin 'foo_bar' (labloom-foo-bar 1.2 in" in said
-    assert "is also one of plugin 'foo' (labloom-foo 1.2 in" in said
-    assert "rename it in one of them; meanwhile LABLOOM_DISABLE=foo" in said
-
-
-def test_two_plugins_with_one_package_are_told_apart(light_labloom, plugin_folder, tmp_path):
-    first = plugin_folder("one", GOOD.replace("bad_task", "one_task"), name="labloom-same")
-    second = tmp_path / "copy"
-    first.rename(second)
-    (second / "pyproject.toml").write_text(
-        (second / "pyproject.toml").read_text().replace("labloom-same", "labloom-copy")
-    )
-    plugin_folder("two", GOOD.replace("bad_task", "two_task"), name="labloom-same")
-    done = light_labloom("doctor", "two", LABLOOM_PLUGINS=f"{second}:{first}")
-    assert done.returncode == 1
-    said = " ".join(done.stdout.split())
-    assert f"package 'labloom_same' of {first} is hidden by {second}" in said
-    assert "rename the folder labloom_same" in said
-
-
 @pytest.fixture
 def installed_wheel(tmp_path):
     """A distribution as a wheel leaves it, in a folder on Python's path; without its YAML."""
@@ -421,39 +309,6 @@ atexit.register(lambda: logging.getLogger("bad").warning("a late word"))
     done = light_labloom("list", "--json", LABLOOM_PLUGINS=folder)
     assert "bad_task" in [task["name"] for task in json.loads(done.stdout)["tasks"]]
     assert "a late word" in done.stderr
-
-
-def test_two_broken_folders_of_one_name_are_both_told(light_labloom, tmp_path):
-    folders = [tmp_path / "one" / "far", tmp_path / "two" / "far"]
-    for folder in folders:
-        folder.mkdir(parents=True)
-        (folder / "pyproject.toml").write_text("[project")
-    listed = light_labloom("list", "--json", LABLOOM_PLUGINS=":".join(map(str, folders)))
-    assert [found["from"] for found in json.loads(listed.stdout)["broken"]] == [
-        [str(folder)] for folder in folders
-    ]
-
-
-def test_a_task_of_a_folder_that_cannot_be_read_names_the_folder(light_labloom, tmp_path):
-    (tmp_path / "pyproject.toml").write_text("[project")
-    done = light_labloom("run", "task=far_task", LABLOOM_PLUGINS=tmp_path)
-    assert done.returncode == 2
-    said = " ".join(done.stderr.split())
-    assert "there is no task 'far_task'" in said
-    assert f"got: plugin not read: {tmp_path}/pyproject.toml is no TOML" in said
-
-
-def test_a_second_folder_of_one_plugin_is_told_to_be_hidden(light_labloom, plugin_folder, tmp_path):
-    first = plugin_folder("far", GOOD.replace("bad_task", "far_task"))
-    second = tmp_path / "copy"
-    shutil.copytree(first, second)
-    both = f"{first}:{second}"
-    warning = f"plugin 'far' in {second} is hidden by the one in {first}"
-    listed = light_labloom("list", "--json", LABLOOM_PLUGINS=both)
-    assert any(warning in text for text in json.loads(listed.stdout)["warnings"])
-    assert warning in " ".join(light_labloom("doctor", "far", LABLOOM_PLUGINS=both).stdout.split())
-    alone = light_labloom("list", "--json", LABLOOM_PLUGINS=first)
-    assert not any("hidden" in text for text in json.loads(alone.stdout)["warnings"])
 
 
 def test_a_package_that_no_dependency_brings_is_not_promised(light_labloom, plugin_folder):

@@ -132,6 +132,7 @@ def test_a_misspelt_id_is_refused_with_a_mended_one(light_labloom, tmp_path, plu
         (["speech", "--task", "nets"], "the task cannot be called 'nets'"),
         (["speech", "--task", "conf"], "the task cannot be called 'conf'"),
         (["speech", "--task", "speech_detect"], "the task would be called 'speech_speech_detect'"),
+        (["labloom_foo"], "the plugin id 'labloom_foo' begins with labloom's own name"),
         (["vision"], "there is a plugin 'vision' already"),
         (["vision_two"], "the ids 'vision_two' and 'vision' cannot be told apart in the names of"),
         (["speech", "--dir", "nowhere"], "there is no folder nowhere"),
@@ -143,6 +144,11 @@ def test_a_refusal_says_why_and_leaves_nothing(light_labloom, tmp_path, words, t
     assert lines[0].startswith(f"error: {told}")
     assert lines[-1].startswith("fix:")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_id_with_the_prefix_of_the_distribution_is_told_without_it(light_labloom):
+    lines = refusal(light_labloom("new", "labloom_foo"))
+    assert lines[-1] == "fix:      labloom new foo"
 
 
 def test_a_task_that_repeats_the_id_is_told_without_it(light_labloom):

@@ -38,10 +38,14 @@ def test_the_template_is_not_found_by_itself(light_labloom):
     assert "starter" not in light_labloom("list").stdout
 
 
-def test_the_template_and_its_experiment_run_where_they_lie(labloom):
-    done = labloom("run", "experiment=starter_first", "debug=fast", LABLOOM_PLUGINS=str(TEMPLATE))
-    assert done.returncode == 0, done.stderr
-    assert "labloom show" in done.stdout
+def test_the_template_and_its_experiment_run_where_they_lie(
+    typed, found_by_discovery, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    with found_by_discovery(TEMPLATE):
+        status, out, err = typed("run", "experiment=starter_first", "debug=fast")
+    assert status == 0, err
+    assert "labloom show" in out
 
 
 def test_the_template_asks_for_the_core_that_brings_it():

@@ -6,12 +6,8 @@ a line of its own copy and makes the one check that has to notice.
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-import io
-import os
 import shutil
-import sys
 import textwrap
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,10 +16,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from labloom.cli import main
-from labloom.compose import plugin_nodes
 from labloom.errors import LabloomError
-from labloom.plugins import discover
 from labloom.record import open_store
 from labloom.testing.bench import Workbench
 from labloom.testing.cases import Case
@@ -103,7 +96,7 @@ class Toy:
 
 
 @pytest.fixture
-def toy(tmp_path, empty_store):
+def toy(tmp_path, empty_store, found_by_discovery):
     """A copy of the healthy plugin that discovery finds."""
     folder = tmp_path / "labloom-toy"
     shutil.copytree(HEALTHY, folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -120,24 +113,7 @@ def empty_store(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def typed():
-    """Run ``labloom WORDS`` in this process: exit status, standard output, standard error."""
-
-    def run(*words):
-        out, err = io.StringIO(), io.StringIO()
-        with (
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-            pytest.raises(SystemExit) as ended,
-        ):
-            main(list(words))
-        return int(ended.value.code or 0), out.getvalue(), err.getvalue()
-
-    return run
-
-
-@pytest.fixture(scope="session")
-def healthy_check(typed):
+def healthy_check(typed, found_by_discovery):
     """``labloom check toy`` on the healthy plugin: exit status, standard output, standard error."""
     with found_by_discovery(HEALTHY):
         return typed("check", "toy")
@@ -149,26 +125,3 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-@contextlib.contextmanager
-def found_by_discovery(folder):
-    """Let discovery find this copy of the plugin, and forget it afterwards."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [n for n in os.environ if n.startswith(("LABLOOM_", "MLFLOW_"))]:
-            patch.delenv(name)
-        patch.setenv("LABLOOM_PLUGINS", str(folder))
-        patch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
-        patch.setattr(sys, "path", list(sys.path))
-        patch.setattr(sys, "dont_write_bytecode", True)
-        _forget()
-        yield
-    _forget()
-
-
-def _forget():
-    discover.cache_clear()
-    for cached in (plugin_nodes.base_config, plugin_nodes._groups_chosen):
-        cached.cache_clear()  # of the option files, which never change in a process
-    for module in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
-        del sys.modules[module]

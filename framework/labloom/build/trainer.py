@@ -16,6 +16,7 @@ from labloom.build import bindings
 from labloom.build.hooks import plugin_callbacks
 from labloom.build.optimizers import refuse_accumulation_with_full_batch, uses_full_batch
 from labloom.build.targets import TargetRules, instantiate, plain
+from labloom.build.without_gpu import stop_asking_for_gpu
 from labloom.callbacks.checkpoints import (
     BestCheckpoint,
     LastCheckpoint,
@@ -57,6 +58,7 @@ def build_trainer(
         ConfigError: Lightning refuses the settings, or settings contradict each other.
     """
     quiet_lightning()
+    stop_asking_for_gpu()
     settings = plain(job.config.trainer)
     for name, instead in OURS.items():
         if name in settings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +11,7 @@ import click
 from labloom import __version__
 from labloom.cli.output import complain
 from labloom.errors import ExitStatus, LabloomError, Stopped, nearest
+from labloom.mlflow_variables import set_mlflow_variables
 from labloom.signals import stop_on_signals
 
 # Each verb lives in a module of its own, imported when it is used.
@@ -91,7 +91,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def _status_of(words: list[str]) -> int:
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # ours is enough
+    set_mlflow_variables()
     try:
         with stop_on_signals():
             status = labloom.main(words, prog_name="labloom", standalone_mode=False)

@@ -13,7 +13,7 @@ from labloom.cli.output import print_json, say
 from labloom.errors import ExitStatus
 
 if TYPE_CHECKING:
-    from labloom.testing.suite import Finding
+    from labloom.testing.suite import CheckResult
 
 EXAMPLES = """\b
 Examples
@@ -28,7 +28,7 @@ INDENT = " " * 8
 @click.command("check", epilog=EXAMPLES)
 @click.argument("plugin")
 @click.argument("overrides", nargs=-1)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a finding, one a line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a result, one a line.")
 def command(plugin: str, overrides: tuple[str, ...], as_json: bool) -> int:
     """Prove that a plugin behaves: train it, resume it, record it, ask its recorded model.
 
@@ -42,53 +42,53 @@ def command(plugin: str, overrides: tuple[str, ...], as_json: bool) -> int:
         say(f"{plugin}: loading torch, Lightning and MLflow ...")
     from labloom.testing.suite import check_plugin
 
-    everything: list[Finding] = []
-    for check, group in groupby(check_plugin(plugin, overrides), lambda finding: finding.check):
-        findings = []
-        for finding in group:
-            findings.append(finding)
+    everything: list[CheckResult] = []
+    for check, group in groupby(check_plugin(plugin, overrides), lambda result: result.check):
+        results = []
+        for result in group:
+            results.append(result)
             if as_json:
-                print_json(_as_json(finding))
-        everything += findings
+                print_json(_as_json(result))
+        everything += results
         if not as_json:
-            _print_check(check, findings)
+            _print_check(check, results)
     if not as_json:
         _print_end(plugin, everything)
-    failed = any(finding.status == "FAILED" for finding in everything)
+    failed = any(result.status == "FAILED" for result in everything)
     return ExitStatus.FAILED if failed else ExitStatus.DONE
 
 
-def _print_check(check: str, findings: list[Finding]) -> None:
+def _print_check(check: str, results: list[CheckResult]) -> None:
     """One line for a check, and below it what failed and what was not made."""
-    passed = sum(finding.status == "ok" for finding in findings)
-    failed = any(finding.status == "FAILED" for finding in findings)
+    passed = sum(result.status == "ok" for result in results)
+    failed = any(result.status == "FAILED" for result in results)
     mark = "FAILED" if failed else "ok" if passed else "-"
-    count = f"{passed} of {len(findings)}" if len(findings) > 1 else ""
-    seconds = sum(finding.seconds for finding in findings)
+    count = f"{passed} of {len(results)}" if len(results) > 1 else ""
+    seconds = sum(result.seconds for result in results)
     say(f"{mark:<8}{check:<52}{count:>9}{seconds:>7.1f} s")
-    for reason, subjects in _reasons(findings).items():
+    for reason, subjects in _reasons(results).items():
         say(_wrapped(f"{subjects}: {reason}" if subjects else reason))
-    for finding in findings:
-        if finding.error is not None:
-            subject = f"{finding.subject}: " if finding.subject else ""
-            say(textwrap.indent(f"{subject}{finding.error}", INDENT))
+    for result in results:
+        if result.error is not None:
+            subject = f"{result.subject}: " if result.subject else ""
+            say(textwrap.indent(f"{subject}{result.error}", INDENT))
 
 
-def _reasons(findings: list[Finding]) -> dict[str, str]:
+def _reasons(results: list[CheckResult]) -> dict[str, str]:
     """Why checks were not made, each reason once, with what it is about."""
     reasons: dict[str, list[str]] = {}
-    for finding in findings:
-        if finding.status == "not checked":
-            reasons.setdefault(finding.reason, []).append(finding.subject)
+    for result in results:
+        if result.status == "not checked":
+            reasons.setdefault(result.reason, []).append(result.subject)
     return {reason: ", ".join(filter(None, subjects)) for reason, subjects in reasons.items()}
 
 
-def _print_end(plugin: str, findings: list[Finding]) -> None:
+def _print_end(plugin: str, results: list[CheckResult]) -> None:
     count = {
-        status: sum(finding.status == status for finding in findings)
+        status: sum(result.status == status for result in results)
         for status in ("ok", "FAILED", "not checked")
     }
-    seconds = sum(finding.seconds for finding in findings)
+    seconds = sum(result.seconds for result in results)
     verdict = "keeps the contract" if not count["FAILED"] else "breaks the contract"
     say()
     say(
@@ -101,16 +101,16 @@ def _wrapped(text: str) -> str:
     return textwrap.fill(text, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
 
 
-def _as_json(finding: Finding) -> dict[str, Any]:
-    error = finding.error
+def _as_json(result: CheckResult) -> dict[str, Any]:
+    error = result.error
     return {
-        "check": finding.check,
-        "subject": finding.subject or None,
-        "status": finding.status,
-        "reason": finding.reason or None,
+        "check": result.check,
+        "subject": result.subject or None,
+        "status": result.status,
+        "reason": result.reason or None,
         "problem": error.problem if error else None,
         "expected": error.expected if error else None,
         "got": error.got if error else None,
         "fix": error.fix if error else None,
-        "seconds": finding.seconds,
+        "seconds": result.seconds,
     }

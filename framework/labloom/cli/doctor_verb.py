@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import click
 
 from labloom.cli.output import print_json, say
-from labloom.errors import ConfigError, ExitStatus, listing, nearest
+from labloom.errors import ExitStatus
 from labloom.health import Finding, Section
 from labloom.plugins import Registry, discover
 
@@ -116,14 +116,8 @@ def _print_wrapped(text: str, first: str) -> None:
 
 
 def _refuse_unknown(plugin: str, registry: Registry) -> None:
-    known = {*registry.plugins, *registry.failures, *registry.disabled}
-    if plugin not in known:
-        near = nearest(plugin, known)
-        raise ConfigError(
-            f"there is no plugin '{plugin}'",
-            expected=f"one of {listing(known)}",
-            fix=f"did you mean '{near}'?" if near else None,
-        )
+    if plugin not in {*registry.plugins, *registry.failures, *registry.disabled}:
+        raise registry.unknown_plugin(plugin)
 
 
 def _as_json(sections: dict[str, Section], findings: Sequence[Finding]) -> dict[str, object]:

@@ -12,12 +12,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from labloom.compose.chosen_files import file_that_sets
 from labloom.compose.explain import dotted_keys, unknown_key
+from labloom.compose.groups import known_groups
 from labloom.compose.typed import Problem
-from labloom.errors import ConfigError
+from labloom.errors import ConfigError, nearest
 
 PLUGIN_NODES = ("module", "model", "data")
 # Choices that only change values; what remains says which keys exist.
 OVERLAYS = ("experiment", "debug")
+ALMOST = 0.75  # of difflib's ratio: a letter or two left out, swapped or one too many
 
 
 def plugin_problems(
@@ -36,6 +38,8 @@ def plugin_problems(
     added = [
         override.key_or_group for override in typed if override.is_add() or override.is_force_add()
     ]
+    misspelt = _misspelt_nodes(config, choices)
+    known = [key for key in known if key.partition(".")[0] not in misspelt]
     found = _unknown_nodes(config, known, added, choices)
     for node in PLUGIN_NODES:
         for key in dotted_keys(config[node], f"{node}.") if node in config else []:
@@ -66,6 +70,23 @@ def _unknown_nodes(
         for node in nodes
         if node not in known and node not in typed_nodes
     ]
+
+
+def _misspelt_nodes(config: DictConfig, choices: Mapping[str, Any]) -> set[str]:
+    """Mappings at the top that are no group and almost called like one: ``trainr:`` in a task file.
+
+    A task file may bring a mapping of its own, for the hook ``build`` or for interpolations, so
+    that being unknown is no fault there.
+    """
+    packages = {group.partition("@")[2].partition(".")[0] for group in choices}
+    own = (*known_groups(), *PLUGIN_NODES)
+    return {
+        str(key)
+        for key in config
+        if OmegaConf.is_dict(config._get_node(key))
+        and key not in (*own, *packages)
+        and nearest(str(key), own, cutoff=ALMOST)
+    }
 
 
 @cache

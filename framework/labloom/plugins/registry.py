@@ -96,6 +96,16 @@ class Registry:
             )
         return task, plugin
 
+    def unknown_plugin(self, plugin_id: str) -> ConfigError:
+        """The error for an id that no plugin has, whether healthy, broken or switched off."""
+        known = {*self.plugins, *self.failures, *self.disabled}
+        near = nearest(plugin_id, known)
+        return ConfigError(
+            f"there is no plugin '{plugin_id}'",
+            expected=f"one of {listing(known)}",
+            fix=f"did you mean '{near}'?" if near else "name its folder: LABLOOM_PLUGINS=FOLDER",
+        )
+
     def hooks_of(self, plugin: Plugin | None) -> SimpleNamespace:
         """The hooks, each called on ``plugin`` alone; on nobody when it is None."""
         wanted = plugin.id if plugin else None

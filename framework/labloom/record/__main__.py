@@ -6,12 +6,14 @@ import argparse
 from pathlib import Path
 
 from labloom.errors import LabloomError
+from labloom.mlflow_variables import set_mlflow_variables
 from labloom.record.sending import send_rest
 from labloom.record.store import open_store
 
 
 def main() -> int:
     """Send the rest of one run's journal; the exit status says whether the store has all of it."""
+    set_mlflow_variables()
     parser = argparse.ArgumentParser(prog="python -m labloom.record", description=__doc__)
     parser.add_argument("output_dir", type=Path, help="the run's output folder")
     parser.add_argument("--uri", help="the store; default: MLFLOW_TRACKING_URI, then ./mlflow.db")

@@ -7,11 +7,9 @@ plugin. Both ``models:/<model id>`` and ``runs:/<run id>/model`` load.
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +17,7 @@ from mlflow.exceptions import MlflowException
 
 from labloom.errors import CheckpointError
 from labloom.record.names import valid_name
+from labloom.record.quiet import without_advice
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -63,7 +62,7 @@ def log_model(
         run.experiment_id, name=MODEL_NAME, source_run_id=run.id, model_type="labloom"
     )
     try:
-        with tempfile.TemporaryDirectory() as scratch, _quiet():
+        with tempfile.TemporaryDirectory() as scratch, without_advice():
             folder = Path(scratch) / MODEL_NAME
             mlflow.pyfunc.save_model(
                 str(folder),
@@ -116,15 +115,3 @@ def fetch_checkpoint(store: Store, run: Run) -> Path:
             f"the recorded model of run {run.info.run_id[:8]} cannot be fetched",
             got=f"{location}: {error}",
         ) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep MLflow's advice about signatures and examples off the terminal."""
-    logger = logging.getLogger("mlflow")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -105,11 +105,6 @@ class RunRecord:
             self._logger = RunLogger(self)
         return self._logger
 
-    @property
-    def page(self) -> str:
-        """Where the run is in MLflow's UI: what comes after the server's address."""
-        return f"/#/experiments/{self.experiment_id}/runs/{self.id}"
-
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Record values at a step; points of an earlier session of the run are left out."""
         step, now = int(step or 0), time.time()

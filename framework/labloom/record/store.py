@@ -20,6 +20,7 @@ from labloom.record import sqlite_file
 from labloom.record.masking import mask_text
 from labloom.record.names import cut
 from labloom.record.note import experiment_note
+from labloom.record.quiet import loggers_at
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,7 +33,7 @@ SERVERS = ("http", "https")
 DATABASES = ("postgresql", "mysql", "mssql")
 EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
 
-_QUIET_LOGGERS = ("mlflow.store.db.utils", "alembic", "alembic.runtime.migration")
+_MIGRATIONS = ("mlflow.store.db.utils", "alembic", "alembic.runtime.migration")
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def open_store(tracking_uri: str | None = None) -> Store:
     if scheme == "sqlite":
         database = sqlite_file.path_of(uri)
         root = database.parent / ARTIFACT_FOLDER
-        with _migrating_quietly():
+        with loggers_at(logging.WARNING, *_MIGRATIONS):
             sqlite_file.prepare(database, root)
     elif scheme in SERVERS:
         _check_server(uri)
@@ -173,7 +174,10 @@ def open_store(tracking_uri: str | None = None) -> Store:
         )
     from mlflow import MlflowClient
 
-    with _told_as_store_error(f"the store {mask_text(uri)} cannot be opened"), _migrating_quietly():
+    with (
+        _told_as_store_error(f"the store {mask_text(uri)} cannot be opened"),
+        loggers_at(logging.WARNING, *_MIGRATIONS),
+    ):
         client = MlflowClient(uri)
     sqlite_file.forget_connections_in_children()
     return Store(uri, client, root)
@@ -298,17 +302,3 @@ def _told_as_store_error(problem: str) -> Iterator[None]:
             got=mask_text(text),
             fix="mlflow db upgrade URI   (after a copy of the database)" if outdated else None,
         ) from error
-
-
-@contextmanager
-def _migrating_quietly() -> Iterator[None]:
-    """Keep the log of MLflow's migrations off the terminal."""
-    loggers = [logging.getLogger(name) for name in _QUIET_LOGGERS]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

@@ -67,6 +67,12 @@ def choose_names(plugin: str, task: str, registry: Registry) -> Names:
         raise ConfigError(
             f"the plugin id '{plugin}' is labloom's own", fix="choose another id, e.g. your topic"
         )
+    if plugin.startswith("labloom_"):
+        raise ConfigError(
+            f"the plugin id '{plugin}' begins with labloom's own name",
+            expected="the id alone: 'labloom' is put before it",
+            fix=f"labloom new {mended(plugin) or 'NAME'}",
+        )
     _refuse_taken(plugin, registry)
     if task in MODULES:
         raise ConfigError(

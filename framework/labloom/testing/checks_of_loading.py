@@ -6,7 +6,7 @@ import json
 import sys
 
 from labloom import __version__
-from labloom.errors import ConfigError, ContractError, listing, nearest
+from labloom.errors import ConfigError, ContractError, listing
 from labloom.plugins import Plugin, discover
 from labloom.plugins.compatibility import core_range, fits_core
 from labloom.plugins.heavy import HEAVY
@@ -38,18 +38,12 @@ def loads(plugin_id: str) -> Plugin:
             got=failure.cause,
             fix=failure.fix or f"labloom doctor {plugin_id}   (shows the whole error)",
         )
-    known = {*registry.plugins, *registry.failures}
-    near = nearest(plugin_id, known)
-    off = plugin_id in registry.disabled
-    raise ConfigError(
-        f"plugin '{plugin_id}' is switched off" if off else f"there is no plugin '{plugin_id}'",
-        expected=f"one of {listing(known)}",
-        fix=f"take '{plugin_id}' out of LABLOOM_DISABLE"
-        if off
-        else f"did you mean '{near}'?"
-        if near
-        else "name its folder: LABLOOM_PLUGINS=FOLDER",
-    )
+    if plugin_id in registry.disabled:
+        raise ConfigError(
+            f"plugin '{plugin_id}' is switched off",
+            fix=f"take '{plugin_id}' out of LABLOOM_DISABLE",
+        )
+    raise registry.unknown_plugin(plugin_id)
 
 
 def imports_nothing_heavy(plugin: Plugin) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from labloom.predict import predict
 from labloom.record import Store, open_store
 from labloom.record.names import MAX_NAME, MAX_PARAM_VALUE, valid_name
 from labloom.record.params import job_params
+from labloom.record.quiet import without_advice
 from labloom.testing.bench import Recorded, Workbench
 from labloom.testing.cases import Case
 from labloom.testing.foreign import told_as_contract_error
@@ -78,7 +77,7 @@ def recorded_model_predicts_the_same(bench: Workbench, case: Case) -> None:
     """
     recorded = bench.recorded(case)
     inputs = _raw_inputs(recorded)
-    with _quiet_mlflow(), quietly(), told_as_contract_error(bench.plugin):
+    with without_advice(), quietly(), told_as_contract_error(bench.plugin):
         module = recorded.watch.module
         _refuse_bare_outputs(module, inputs)
         answered = _pyfunc(recorded).predict(inputs)
@@ -202,15 +201,3 @@ def _artifacts(store: Store, run_id: str, folder: str | None = None) -> Iterator
 
 def _store(recorded: Recorded) -> Store:
     return open_store(recorded.uri)
-
-
-@contextmanager
-def _quiet_mlflow() -> Iterator[None]:
-    """Keep MLflow from advising to install the plugin that is being checked from its folder."""
-    logger = logging.getLogger("mlflow")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -20,8 +20,8 @@ from labloom.testing.not_checked import NotChecked
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
-    """What one check found.
+class CheckResult:
+    """How one check ended.
 
     Args:
         check: what was checked, in words.
@@ -40,7 +40,7 @@ class Finding:
     seconds: float = 0.0
 
 
-def check_plugin(plugin_id: str, typed: Sequence[str] = ()) -> Iterator[Finding]:
+def check_plugin(plugin_id: str, typed: Sequence[str] = ()) -> Iterator[CheckResult]:
     """Make every check on a plugin; after a failure to load, no others.
 
     Args:
@@ -48,20 +48,20 @@ def check_plugin(plugin_id: str, typed: Sequence[str] = ()) -> Iterator[Finding]
         typed: overrides for every run whose config has their key, e.g. ``paths.data=/data``.
 
     Yields:
-        A finding for each check and case, as soon as it is there.
+        A result for each check and case, as soon as it is there.
 
     Raises:
         ConfigError: there is no such plugin, or an override that no run would take.
     """
-    with suppress(ContractError):  # a broken plugin is a finding, an unknown one is not
+    with suppress(ContractError):  # a broken plugin is a result, an unknown one is not
         checks_of_loading.loads(plugin_id)
     contract = _CheckedHere(plugin_id, typed)
     contract.refuse_useless_overrides()
     for name, method in _checks():
         for case in _cases(method, plugin_id):
-            finding = _made(contract, name, case)
-            yield finding
-            if name == "test_the_plugin_loads" and finding.status == "FAILED":
+            result = _made(contract, name, case)
+            yield result
+            if name == "test_the_plugin_loads" and result.status == "FAILED":
                 return
 
 
@@ -99,20 +99,20 @@ def _cases(method: Any, plugin_id: str) -> list[Case | None]:
     return [None]
 
 
-def _made(contract: _CheckedHere, name: str, case: Case | None) -> Finding:
+def _made(contract: _CheckedHere, name: str, case: Case | None) -> CheckResult:
     words = name.removeprefix("test_").replace("_", " ")
     subject = str(case) if case else ""
     start = time.monotonic()
 
-    def finding(status: Any, **what: Any) -> Finding:
+    def result(status: Any, **what: Any) -> CheckResult:
         seconds = time.monotonic() - start
-        return Finding(check=words, subject=subject, status=status, seconds=seconds, **what)
+        return CheckResult(check=words, subject=subject, status=status, seconds=seconds, **what)
 
     try:
         with told_as_contract_error(discover().plugins.get(contract.plugin)):
             getattr(contract, name)(*([case] if case else []))
     except NotChecked as why:
-        return finding("not checked", reason=str(why))
+        return result("not checked", reason=str(why))
     except LabloomError as error:
-        return finding("FAILED", error=error)
-    return finding("ok")
+        return result("FAILED", error=error)
+    return result("ok")

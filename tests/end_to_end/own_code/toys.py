@@ -83,7 +83,12 @@ class Regression(pl.LightningModule):
 
 
 class Scripted(Regression):
-    """Validation scores are 0.2, 0.9, 0.5; the test tells after how many epochs it is taken."""
+    """Validation scores are those of ``scores``; the test tells after how many epochs it is taken.
+
+    The first score is that before any training.
+    """
+
+    scores = (0.0, 0.2, 0.9, 0.5)
 
     def __init__(self):
         super().__init__()
@@ -93,24 +98,16 @@ class Scripted(Regression):
         self.epochs += 1
 
     def validation_step(self, batch, batch_idx):
-        self.log("val/score", (0.0, 0.2, 0.9, 0.5)[int(self.epochs)])
+        self.log("val/score", self.scores[int(self.epochs)])
 
     def test_step(self, batch, batch_idx):
         self.log("test/epochs", self.epochs)
 
 
-class LateNaN(Regression):
-    """Validation scores are infinity, 0.5, NaN."""
+class LateNaN(Scripted):
+    """The best score comes between an infinity and a NaN."""
 
-    def __init__(self):
-        super().__init__()
-        self.register_buffer("epochs", torch.zeros(()))
-
-    def on_train_epoch_start(self):
-        self.epochs += 1
-
-    def validation_step(self, batch, batch_idx):
-        self.log("val/score", (0.0, float("inf"), 0.5, float("nan"))[int(self.epochs)])
+    scores = (0.0, float("inf"), 0.5, float("nan"))
 
 
 class Talkative(Regression):

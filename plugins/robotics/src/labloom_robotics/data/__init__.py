@@ -1,0 +1,1 @@
+"""Data modules: worlds to act in, demonstrations to copy, scans and readings to understand."""

@@ -1,0 +1,1 @@
+"""Seeded episodes: playing them, measuring them, showing them."""

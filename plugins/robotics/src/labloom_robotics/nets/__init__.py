@@ -1,0 +1,1 @@
+"""Networks: encoders of what is observed, and heads on them."""

@@ -1,41 +1,34 @@
 """How hard the navigation world is: success of its scripted drivers on 500 fixed episodes.
 
-    OMP_NUM_THREADS=1 python benchmarks/navigate_difficulty.py [--episodes 500] [people=6 ...]
+    OMP_NUM_THREADS=1 python benchmarks/navigate_difficulty.py
+    OMP_NUM_THREADS=1 python benchmarks/navigate_difficulty.py --first-seed 700000 people=6
 
 The defaults of the world are frozen such that the expert succeeds in 90 to 97 % of them and heading
-straight for the goal in at most half. Intervals are those of Wilson (1927, JASA 22(158)), at 95 %.
+straight for the goal in at most half. Intervals are those of Wilson, at 95 %. The expert was
+made on seeds from 10,000 on; other first seeds say how it does on maps that nobody looked at.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
 
 import numpy as np
 
+from labloom_robotics.evaluation.intervals import wilson_interval
 from labloom_robotics.worlds.navigate import Navigate
 
-FIRST_SEED = 10_000
 SPEED_AGENTS, SPEED_STEPS = 256, 400
 
 
-def wilson(hits, number, z=1.96):
-    share = hits / number
-    middle = share + z * z / (2 * number)
-    half = z * math.sqrt(share * (1 - share) / number + z * z / (4 * number * number))
-    scale = 1 + z * z / number
-    return (middle - half) / scale, (middle + half) / scale
-
-
-def drive(name, episodes, options):
+def drive(name, seeds, options):
     """Success, collision (bool) and length of each of the episodes."""
-    world = Navigate(episodes, **options)
-    world.reset(range(FIRST_SEED, FIRST_SEED + episodes))
-    going = np.ones(episodes, dtype=bool)
+    world = Navigate(len(seeds), **options)
+    world.reset(seeds)
+    going = np.ones(len(seeds), dtype=bool)
     success, collision = np.zeros_like(going), np.zeros_like(going)
-    lengths = np.zeros(episodes, dtype=int)
+    lengths = np.zeros(len(seeds), dtype=int)
     while going.any():
         told = world.step(getattr(world, name)())
         lengths += going
@@ -61,13 +54,15 @@ def steps_per_second(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--episodes", type=int, default=500)
+    parser.add_argument("--first-seed", type=int, default=10_000)
     parser.add_argument("options", nargs="*", help="of the world, as key=value")
     given = parser.parse_args()
     pairs = (option.split("=", 1) for option in given.options)
     options = {key: json.loads(value) for key, value in pairs}
+    seeds = range(given.first_seed, given.first_seed + given.episodes)
     for name in ("expert", "straight"):
-        success, collision, lengths = drive(name, given.episodes, options)
-        low, high = wilson(success.sum(), len(success))
+        success, collision, lengths = drive(name, seeds, options)
+        low, high = wilson_interval(success.sum(), len(success))
         print(
             f"{name:9} success {success.mean():6.1%} [{low:.1%}, {high:.1%}]   "
             f"collision {collision.mean():6.1%}   mean steps {lengths.mean():.0f}"

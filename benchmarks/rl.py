@@ -2,12 +2,15 @@
 
     python benchmarks/rl.py                              every contest
     python benchmarks/rl.py ppo-cartpole --repeats 5     one of them
+    python benchmarks/rl.py ppo-cartpole --steps 20000   shorter: the schedules end there
+    python benchmarks/rl.py --clock cpu                  processor time of the training process
 
 Needs ``stable-baselines3``, and ``labloom-robotics[mujoco]`` for Reacher. Both sides train on one
 thread, in fresh processes that take turns; a ratio is that of neighbours. Timed is the training:
 ``Trainer.fit`` of a whole recorded run (checkpoints, metrics and the state for resuming included,
 validation not), and ``learn`` of stable-baselines3, which records nothing. Then both policies play
-the same 100 seeded episodes, deterministically, through the same code.
+the same 100 seeded episodes, deterministically, through the same code. On a busy machine take the
+processor time; it has that of threads, but not that of other processes.
 
 ``ppo-navigate`` has no peer: it is the built-in world with 256 agents, whose bar is a number.
 """
@@ -18,6 +21,7 @@ import argparse
 import io
 import json
 import logging
+import math
 import os
 import statistics
 import subprocess
@@ -31,6 +35,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 EPISODES = 100
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 FIRST_SEED = 500_000  # of the episodes that both sides are judged on
 UNVALIDATED = (
     "data.val_episodes=0",
@@ -92,21 +97,24 @@ def main() -> None:
         print(json.dumps(train_here(arguments)))
         return
     print(
-        f"{os.cpu_count()} cores, 1 thread a training; {arguments.repeats} repeats, seed = repeat"
+        f"{os.cpu_count()} cores, 1 thread a training; {arguments.repeats} repeats, seed = repeat; "
+        f"{arguments.clock} time"
     )
     for name in arguments.contests or CONTESTS:
         contest = CONTESTS[name]
         results: dict[str, list[Result]] = {}
         for seed in range(arguments.repeats):
             for side in ("labloom", "sb3") if contest.peer else ("labloom",):
-                results.setdefault(side, []).append(in_fresh_process(name, side, seed))
+                results.setdefault(side, []).append(in_fresh_process(name, side, seed, arguments))
         report(name, contest, results)
 
 
-def in_fresh_process(contest: str, side: str, seed: int) -> Result:
+def in_fresh_process(contest: str, side: str, seed: int, arguments: argparse.Namespace) -> Result:
     """Train one side in a process of its own, on one thread."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     command = [sys.executable, __file__, contest, "--side", side, "--seed", str(seed)]
+    command += ["--clock", arguments.clock]
+    command += ["--steps", str(arguments.steps)] if arguments.steps else []
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{side} failed in {contest}, seed {seed}")
@@ -120,34 +128,40 @@ def train_here(arguments: argparse.Namespace) -> Result:
     torch.set_num_threads(1)
     quiet()
     name = arguments.contests[0]
-    contest = CONTESTS[name]
+    contest, clock = CONTESTS[name], CLOCKS[arguments.clock]
+    share = (arguments.steps or contest.steps) / contest.steps
     with tempfile.TemporaryDirectory() as scratch, redirect_stdout(io.StringIO()):
         os.chdir(scratch)
         if arguments.side == "sb3":
-            import rl_sb3
+            from rl_sb3 import train
 
-            seconds, steps, decide = rl_sb3.train(name, arguments.seed, contest.steps)
+            seconds, steps, decide = train(
+                name, arguments.seed, round(share * contest.steps), clock
+            )
         else:
-            seconds, steps, decide = with_labloom(contest, arguments.seed)
+            seconds, steps, decide = with_labloom(contest, arguments.seed, share, clock)
         returned = judged(contest, decide)
         os.chdir("/")
     return Result(seconds, steps, returned)
 
 
-def with_labloom(contest: Contest, seed: int) -> tuple[float, int, Callable[..., Any]]:
-    """A whole recorded run; timed is its fit."""
+def with_labloom(
+    contest: Contest, seed: int, share: float, clock: Callable[[], float]
+) -> tuple[float, int, Callable[..., Any]]:
+    """A whole recorded run of a share of the experiment's epochs; timed is its fit."""
     import pytorch_lightning as pl
 
     from labloom.run import run
 
-    job = compose(contest, (*UNVALIDATED, f"seed={seed}"))
+    epochs = math.ceil(share * compose(contest, ()).config.trainer.max_epochs)
+    job = compose(contest, (*UNVALIDATED, f"seed={seed}", f"trainer.max_epochs={epochs}"))
     fits: list[float] = []
     original = pl.Trainer.fit
 
     def fit(trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
-        start = time.perf_counter()
+        start = clock()
         original(trainer, *args, **kwargs)
-        fits.append(time.perf_counter() - start)
+        fits.append(clock() - start)
         modules.append(trainer.lightning_module)
 
     modules: list[Any] = []
@@ -161,7 +175,7 @@ def with_labloom(contest: Contest, seed: int) -> tuple[float, int, Callable[...,
 
 
 def compose(contest: Contest, overrides: Sequence[str]) -> Any:
-    """The job of a contest, with as many epochs as it has steps."""
+    """The job of a contest."""
     from labloom.compose.composing import compose_config, hydra_ready
     from labloom.compose.jobs import make_job
 
@@ -230,6 +244,8 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("contests", nargs="*", choices=[*CONTESTS, []], help="default: all")
     parser.add_argument("--repeats", type=int, default=3, help="trainings of each side")
+    parser.add_argument("--steps", type=int, help="instead of those of the contest")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="what a second is")
     parser.add_argument("--side", choices=("labloom", "sb3"), help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args()

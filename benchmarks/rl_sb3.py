@@ -6,7 +6,6 @@ for Reacher those of the experiment file ``robotics_reacher``, on both sides.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -86,16 +85,24 @@ PEERS: dict[str, Callable[[int], BaseAlgorithm]] = {
 }
 
 
-def train(contest: str, seed: int, steps: int) -> tuple[float, int, Callable[..., NDArray]]:
+def train(
+    contest: str, seed: int, steps: int, clock: Callable[[], float]
+) -> tuple[float, int, Callable[..., NDArray]]:
     """Train the peer of a contest.
+
+    Args:
+        contest: which.
+        seed: of everything.
+        steps: of all environments together.
+        clock: that times it, s.
 
     Returns:
         Seconds in ``learn``, steps of all environments together, and the policy, deterministic.
     """
     model = PEERS[contest](seed)
-    start = time.perf_counter()
+    start = clock()
     model.learn(steps)
-    seconds = time.perf_counter() - start
+    seconds = clock() - start
 
     def decide(observations: NDArray[Any], world: Any) -> NDArray[Any]:
         return np.asarray(model.predict(observations, deterministic=True)[0])

@@ -27,7 +27,16 @@ HEAVY = (
     "pandas",
 )
 PACKAGE = Path(labloom.__file__).parent
-LIGHT_ROOMS = ("errors", "hookspecs", "signals", "plugins", "compose", "scaffold", "cli")
+LIGHT_ROOMS = (
+    "errors",
+    "arguments",
+    "hookspecs",
+    "signals",
+    "plugins",
+    "compose",
+    "scaffold",
+    "cli",
+)
 
 # Imports one module after the other and says which heavy packages each of them brought.
 PROGRAM = f"""

@@ -14,6 +14,7 @@ PACKAGE = Path(labloom.__file__).parent
 # From the ground up. Rooms of one line may import each other.
 ROOMS = (
     ("errors", "signals", "mlflow_variables"),
+    ("arguments",),
     ("hookspecs",),
     ("plugins",),
     ("compose", "scaffold"),

@@ -295,6 +295,23 @@ def test_monitor_without_any_validation_is_refused_after_the_first_epoch(make_jo
         fit(make_job(data="TrainOnlyData"))
 
 
+SELDOM = {"trainer.check_val_every_n_epoch": 2, "trainer.num_sanity_val_steps": 0}
+
+
+def test_monitor_is_awaited_until_the_first_validation_is_due(make_job):
+    job = make_job(changes={**SELDOM, "trainer.max_epochs": 4})
+    trainer, _ = fit(job)
+    assert best_checkpoint(trainer).path.name in ("best-epoch002.ckpt", "best-epoch004.ckpt")
+
+
+def test_monitor_without_any_validation_is_refused_when_the_first_one_is_due(make_job, monkeypatch):
+    import stranger_code
+
+    monkeypatch.setattr(stranger_code.StockData, "val_dataloader", lambda self: [])
+    with pytest.raises(ConfigError, match="was never logged"):
+        fit(make_job(changes={**SELDOM, "trainer.max_epochs": 4}))
+
+
 def test_run_that_ends_before_any_validation_falls_back_to_the_last_checkpoint(make_job, caplog):
     changes = {"trainer.max_steps": 3, "trainer.num_sanity_val_steps": 0}
     trainer, _ = fit(make_job(changes=changes))

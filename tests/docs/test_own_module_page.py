@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from labloom import arguments
+from labloom.errors import ConfigError
+
 LINES = 30
 HEADER = """
 import hashlib
@@ -93,3 +96,21 @@ def example_inputs(parts):
     code = {}
     exec(HEADER + parts, code)
     return code["Data"]().example_inputs()
+
+
+def test_an_argument_out_of_range_is_told_as_the_page_says(page):
+    checked = next(block for block in page.blocks("python") if "require_whole" in block)
+    shown = next(block for block in page.blocks("text") if "cannot be used" in block)
+    code = {}
+    exec(HEADER + checked, code)
+    code["MLP"](width=8, depth=1)
+    with pytest.raises(ConfigError) as caught:
+        code["MLP"](width=8, depth=0)
+    assert str(caught.value) == shown.strip()
+
+
+def test_the_page_lists_every_check(page):
+    table = page.text[page.text.index("| check | refuses |") :]
+    for name, value in vars(arguments).items():
+        if name.startswith("require"):
+            assert f"`{name}`" in table, value

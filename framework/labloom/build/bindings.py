@@ -24,6 +24,10 @@ SIMPLE_WORDS = {
 }
 
 
+class MissingArgumentsError(ConfigError):
+    """A class lacks arguments that neither the config nor the data gives it."""
+
+
 def check_node(
     node: Mapping[str, Any],
     key: str,
@@ -187,7 +191,7 @@ def _refuse_missing(
         if entry.default is entry.empty and entry.kind not in variadic and name not in given
     ]
     if missing:
-        raise ConfigError(
+        raise MissingArgumentsError(
             f"{cls.__name__} lacks {' and '.join(repr(name) for name in missing)} ({key})",
             expected=f"a value for each of {listing(missing)}",
             fix=f"{key}.{missing[0]}=VALUE, or a datamodule whose spec has '{missing[0]}'",

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import LearningRateMonitor
-from pytorch_lightning.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from labloom import __version__
 from labloom.build import bindings
 from labloom.build.hooks import plugin_callbacks
 from labloom.build.optimizers import refuse_accumulation_with_full_batch, uses_full_batch
+from labloom.build.profilers import make_profiler
 from labloom.build.targets import TargetRules, instantiate, plain
 from labloom.build.without_gpu import stop_asking_for_gpu
 from labloom.callbacks.checkpoints import (
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from labloom.record import RunRecord
 
 CHECKPOINT_FOLDER = "checkpoints"
-PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
-PROFILE_FILE = "profile"  # Lightning puts the stage before it and .txt behind it
 OURS = {
     "callbacks": "callbacks.extra.NAME._target_=pytorch_lightning.callbacks.CLASS",
     "logger": "tracking.uri=URI",
@@ -75,7 +73,7 @@ def build_trainer(
         **settings,
         "logger": run.logger if run is not None else False,
         "callbacks": [*watchers, *build_callbacks(job, run, parts)],
-        "profiler": _profiler(settings.get("profiler"), job),
+        "profiler": make_profiler(settings.get("profiler"), job.output_dir),
     }
     arguments["enable_checkpointing"] = any(
         isinstance(callback, BestCheckpoint | LastCheckpoint) for callback in arguments["callbacks"]
@@ -178,9 +176,3 @@ def _watches_learning_rate(job: Job, run: RunRecord | None, parts: Parts) -> boo
 def _is_supplied(parts: Parts) -> bool:
     """Whether ``configure_optimizers`` is the one that we bound on the instance."""
     return "configure_optimizers" in vars(parts.module)
-
-
-def _profiler(choice: str | None, job: Job) -> Profiler | None:
-    if choice is None:
-        return None
-    return PROFILERS[choice](dirpath=job.output_dir, filename=PROFILE_FILE)

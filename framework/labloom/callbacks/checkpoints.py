@@ -85,8 +85,7 @@ class BestCheckpoint(ModelCheckpoint):
         Raises:
             ConfigError: the metric was not logged and no validation will log it.
         """
-        validates = trainer.enable_validation and sum(map(int, _finite(trainer.num_val_batches)))
-        if not validates and self.monitor not in trainer.callback_metrics:
+        if self.monitor not in trainer.callback_metrics and not _may_validate(trainer):
             raise missing_monitor(trainer, self.monitor)
         with explained_monitor(trainer, self.monitor):
             super().on_train_epoch_end(trainer, pl_module)
@@ -231,6 +230,17 @@ def _plateau_value(trainer: Trainer, plan: Any) -> float | None:
     due = plan.interval == "epoch" and (trainer.current_epoch + 1) % plan.frequency == 0
     value = trainer.callback_metrics.get(plan.monitor) if plan.reduce_on_plateau and due else None
     return None if value is None else float(value)
+
+
+def _may_validate(trainer: Trainer) -> bool:
+    """Whether a validation can still log something.
+
+    Lightning asks for the loaders when the first validation is due, or its sanity check. Before
+    that it counts no batches, which does not mean that there are none.
+    """
+    if not trainer.enable_validation or trainer.val_dataloaders is None:
+        return trainer.enable_validation
+    return sum(map(int, _finite(trainer.num_val_batches))) > 0
 
 
 def _finite(batches: Any) -> list[float]:

@@ -11,22 +11,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from labloom.compose.checks import MissingValueError
 from labloom.compose.job import Job
-from labloom.errors import ContractError, DataError, LabloomError, NetworkError, Stopped
+from labloom.errors import LabloomError, Stopped
 from labloom.hookspecs import Outcome
 from labloom.plugins import Plugin, discover
 from labloom.run import run
 from labloom.testing.cases import Case
 from labloom.testing.drawing import noticed_figures
-from labloom.testing.foreign import cause_of, missing_package, told_as_contract_error
+from labloom.testing.fitting import Setting, first_fitting
+from labloom.testing.foreign import told_as_contract_error
 from labloom.testing.not_checked import NotChecked
 from labloom.testing.small_jobs import SmallJobs
 from labloom.testing.trained import Trained, plain_config, quietly, train
 from labloom.testing.watch import Watch
 
 TOO_EARLY = "it does not come that far"
-NO_TASK = "the plugin has no task to train it with"
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class Workbench:
         self.jobs = SmallJobs(self.folder, overrides_for, typed)
         self._trained: dict[Case, Trained | LabloomError | NotChecked] = {}
         self._recorded: dict[Case, Recorded | LabloomError | NotChecked] = {}
-        self._tasks: dict[Case, str] = {}
+        self._settings: dict[Case, Setting] = {}
 
     def job(self, case: Case, *further: str, task: str | None = None) -> Job:
         """Compose and validate a small run of ``case``.
@@ -85,20 +84,24 @@ class Workbench:
         Raises:
             ConfigError: the config is wrong.
         """
-        return self.jobs.compose(case, task or case.task or self.task_of(case), further)
+        task = task or case.task
+        setting = Setting(task) if task else self.setting_of(case)
+        return self.jobs.compose(case, setting.task, further, setting.beside)
 
-    def task_of(self, case: Case) -> str:
-        """The first task of the plugin that an option trains with.
-
-        A plugin has several tasks and an option goes with some of them; which, nothing says.
+    def setting_of(self, case: Case) -> Setting:
+        """What an option trains with, found by training it.
 
         Raises:
             NotChecked: the option needs data or a package that is not here.
-            ContractError: it trains with none; the message has a line for each.
+            LabloomError: it trains with no task of the plugin.
         """
-        if case not in self._tasks:
-            self._tasks[case] = self._first_fitting_task(case)
-        return self._tasks[case]
+        if case not in self._settings:
+            self._settings[case], self._trained[case] = first_fitting(
+                case,
+                self.plugin,
+                lambda tried: train(self.jobs.compose(case, tried.task, (), tried.beside)),
+            )
+        return self._settings[case]
 
     def trained(self, case: Case) -> Trained:
         """Two training batches and one validation batch of ``case``, without the network.
@@ -107,7 +110,7 @@ class Workbench:
             NotChecked: the option needs what is not here, or failed before.
             LabloomError: it does not train.
         """
-        return _once(self._trained, case, lambda: train(self.job(case)))
+        return _once(self._trained, case, lambda: self._train(case))
 
     def recorded(self, case: Case) -> Recorded:
         """A run of ``case`` with everything recorded, in a store of its own.
@@ -143,6 +146,11 @@ class Workbench:
         resumed = train(replace(job, resume_run_id="resumed"))
         return [*first.losses, *resumed.losses], resumed
 
+    def _train(self, case: Case) -> Trained:
+        job = self.job(case)
+        found = self._trained.get(case)  # an option was trained to find its setting
+        return found if isinstance(found, Trained) else train(job)
+
     def _record(self, case: Case) -> Recorded:
         uri = f"sqlite:///{self.folder / 'mlflow.db'}"
         job = self.job(
@@ -160,40 +168,6 @@ class Workbench:
         with told_as_contract_error(self.plugin), quietly(), noticed_figures() as figures:
             outcome = run(job, watchers=[watch])
         return Recorded(job, outcome, watch, before, uri, len(figures))
-
-    def _first_fitting_task(self, case: Case) -> str:
-        if not self.plugin.tasks:
-            raise NotChecked(NO_TASK)
-        refusals: dict[str, LabloomError] = {}
-        for task in (task.name for task in self.plugin.tasks):
-            try:
-                self._trained[case] = train(self.job(case, task=task))
-            except LabloomError as error:
-                refusals[task] = error
-            else:
-                return task
-        for error in refusals.values():
-            self._refuse_unavailable(case, error)
-        if len(refusals) == 1:
-            raise next(iter(refusals.values()))
-        raise ContractError(
-            f"{case} trains with no task of the plugin",
-            got="; ".join(f"{task}: {error.problem}" for task, error in refusals.items()),
-            fix=f"labloom run task={next(iter(refusals))} {case} debug=fast",
-        )
-
-    def _refuse_unavailable(self, case: Case, error: LabloomError) -> None:
-        """An option may need what is not here: a file, a package, a value of the user's."""
-        if isinstance(error, NetworkError):
-            raise NotChecked(f"it would be downloaded: {error.problem}") from error
-        no_file = case.group == "data" and cause_of(error, FileNotFoundError)
-        if no_file or isinstance(error, DataError):
-            raise NotChecked(f"its data is not here: {no_file or error.problem}") from error
-        if isinstance(error, MissingValueError):
-            raise NotChecked(f"it needs {error.fix}") from error
-        missing = missing_package(error, self.plugin.package)
-        if missing:
-            raise NotChecked(f"it needs {missing}, which is not installed") from error
 
 
 def _once(kept: dict[Case, Any], case: Case, make: Callable[[], Any]) -> Any:

@@ -36,7 +36,7 @@ def tasks_of(plugin: Plugin) -> list[Case]:
 
 def options_of(plugin: Plugin) -> list[Case]:
     """A case for every model and data option of a plugin that is not some task's own."""
-    own = {chosen for task in plugin.tasks for chosen in _own_choices(task.name)}
+    own = {chosen for task in plugin.tasks for chosen in _chosen_by(task.name)}
     options = [
         (group, file.stem)
         for group in GROUPS
@@ -50,11 +50,15 @@ def cases_of(plugin: Plugin) -> list[Case]:
     return [*tasks_of(plugin), *options_of(plugin)]
 
 
-def _own_choices(task: str) -> list[tuple[str, str]]:
-    """Group and option that a task chooses; none if it does not compose."""
+def own_choices(task: str) -> dict[str, str]:
+    """Group -> option that a task chooses; empty if it does not compose. Hydra must be ready."""
     try:
-        with hydra_ready():
-            choices = compose_config([f"task={task}"]).hydra.runtime.choices
+        choices = compose_config([f"task={task}"]).hydra.runtime.choices
     except ConfigError:
-        return []
-    return [(group, str(choices[group])) for group in GROUPS if group in choices]
+        return {}
+    return {group: str(choices[group]) for group in GROUPS if group in choices}
+
+
+def _chosen_by(task: str) -> list[tuple[str, str]]:
+    with hydra_ready():
+        return [*own_choices(task).items()]

@@ -15,8 +15,9 @@ from labloom.compose.job import Job
 from labloom.compose.jobs import make_job
 from labloom.errors import ContractError, LabloomError
 from labloom.plugins import Plugin
-from labloom.testing.bench import NO_TASK, Workbench
+from labloom.testing.bench import Workbench
 from labloom.testing.cases import Case
+from labloom.testing.fitting import NO_TASK
 from labloom.testing.not_checked import NotChecked
 
 LEAKING = ("model", "data")

@@ -9,6 +9,7 @@ import sys
 import torch
 
 from labloom.build.checkpoints import load_module, resume_point
+from labloom.compose.composing import hydra_ready
 from labloom.errors import CheckpointError, ContractError, listing
 from labloom.testing.bench import Workbench
 from labloom.testing.cases import Case
@@ -106,10 +107,12 @@ def apart_equals_together(bench: Workbench, case: Case) -> None:
 
 
 def _losses_apart(bench: Workbench, case: Case) -> list[float]:
+    with hydra_ready():
+        wanted = bench.jobs.wanted(case.task or "")
     order = {
         "plugin": bench.plugin.id,
         "task": case.task,
-        "typed": [*bench.jobs.overrides_for(case.task or ""), *bench.jobs.typed],
+        "typed": [*wanted, *bench.jobs.typed],
     }
     command = [sys.executable, "-m", "labloom.testing.apart", json.dumps(order)]
     done = finished(command, "a run in a fresh process", env={**os.environ, "OMP_NUM_THREADS": "1"})

@@ -39,6 +39,8 @@ class Contract:
     def overrides_for(self, option: str) -> Sequence[str]:
         """Overrides that a task or an option needs here, e.g. where its files are.
 
+        They go to every run in which it is chosen, by a task's own defaults as well.
+
         Args:
             option: name of the task, model or data option.
         """

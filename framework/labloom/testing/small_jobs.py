@@ -14,7 +14,7 @@ from labloom.compose.job import Job
 from labloom.compose.jobs import make_job
 from labloom.errors import ConfigError
 from labloom.run import find_own_code
-from labloom.testing.cases import Case
+from labloom.testing.cases import Case, own_choices
 
 SMALL = (
     "seed=0",
@@ -51,7 +51,8 @@ class SmallJobs:
 
     Args:
         folder: for the output folders of the runs.
-        overrides_for: further overrides for a task or an option, by its name.
+        overrides_for: further overrides for a task or an option, by its name, wherever it is
+            chosen.
         typed: further overrides, for every run whose config has their key.
 
     Raises:
@@ -73,14 +74,18 @@ class SmallJobs:
                     "that the suite chooses",
                 )
         self._runs = 0
+        self._own: dict[str, dict[str, str]] = {}
 
-    def compose(self, case: Case, task: str, further: Sequence[str] = ()) -> Job:
+    def compose(
+        self, case: Case, task: str, further: Sequence[str] = (), beside: Sequence[str] = ()
+    ) -> Job:
         """Compose and validate a small run.
 
         Args:
             case: what is run.
             task: with which task.
             further: overrides that win over all others.
+            beside: choices of options, ``group=name``, that replace the task's own.
 
         Raises:
             ConfigError: the config is wrong.
@@ -88,16 +93,29 @@ class SmallJobs:
         self._runs += 1
         output_dir = self.folder / f"run{self._runs}"  # made when something is run in it
         with hydra_ready():
-            words = [*self.words(case, task), *self._fitting(case, task), *further]
+            words = self.words(case, task, beside)
+            words += [*self._fitting(words), *further]
             job = make_job(compose_config(_last_wins(words)), output_dir=output_dir)
         find_own_code(job)
         return job
 
-    def words(self, case: Case, task: str) -> list[str]:
-        """The overrides of a small run, without the typed ones."""
-        choice = [f"{case.group}={case.option}"] if case.group else []
-        own = self.overrides_for(case.option) if case.group else ()
-        return [f"task={task}", *choice, *SMALL, *self.overrides_for(task), *own]
+    def words(self, case: Case, task: str, beside: Sequence[str] = ()) -> list[str]:
+        """The overrides of a small run, without the typed ones. Hydra must be initialised."""
+        choices = [*([f"{case.group}={case.option}"] if case.group else []), *beside]
+        return [f"task={task}", *choices, *SMALL, *self.wanted(task, choices)]
+
+    def wanted(self, task: str, choices: Sequence[str] = ()) -> list[str]:
+        """What ``overrides_for`` says of a task and the options that it is run with.
+
+        Args:
+            task: the task.
+            choices: options, ``group=name``, that replace its own. Hydra must be initialised.
+        """
+        if task not in self._own:
+            self._own[task] = own_choices(task)
+        chosen = {**self._own[task], **dict(choice.split("=", 1) for choice in choices)}
+        names = dict.fromkeys([task, *chosen.values()])  # a model and its data may share a name
+        return [override for name in names for override in self.overrides_for(name)]
 
     def refuse_useless(self, cases: Sequence[tuple[Case, str]]) -> None:
         """Refuse a typed override that no run would take.
@@ -112,16 +130,16 @@ class SmallJobs:
         with hydra_ready():
             for case, task in cases:
                 with suppress(ConfigError):  # an option that does not compose has its own check
-                    taken |= set(self._fitting(case, task))
+                    taken |= set(self._fitting(self.words(case, task)))
             for text in self.typed:
                 if text not in taken:
                     compose_config([f"task={cases[0][1]}", text])  # says what is wrong with it
 
-    def _fitting(self, case: Case, task: str) -> list[str]:
-        """The typed overrides whose key this run has. Hydra must be initialised."""
+    def _fitting(self, words: Sequence[str]) -> list[str]:
+        """The typed overrides whose key a run of ``words`` has. Hydra must be initialised."""
         if not self.typed:
             return []
-        known = {*dotted_keys(compose_config(_last_wins(self.words(case, task))))}
+        known = {*dotted_keys(compose_config(_last_wins(words)))}
         pairs = zip(self.typed, parse_overrides(self.typed), strict=True)
         return [
             text

@@ -17,8 +17,11 @@ class TestRobotics(TaskContract):
 
     def overrides_for(self, option: str) -> Sequence[str]:
         return {
-            "robotics_sac": ("data.env=Pendulum-v1",),
-            "robotics_readings": ("data=robotics_readings", f"data.path={self.readings}"),
+            "robotics_gym": ("data.val_episodes=4",),
+            "robotics_navigate": ("data.num_agents=8", "data.val_episodes=8"),
+            "robotics_demonstrations": ("data.episodes=50", "data.val_episodes=4"),
+            "robotics_scans": ("data.train_scenes=256", "data.val_scenes=64"),
+            "robotics_readings": (f"data.path={self.readings}",),
         }.get(option, ())
 
 

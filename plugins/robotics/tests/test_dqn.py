@@ -123,3 +123,9 @@ def test_continuous_actions_are_refused_with_what_to_choose_instead():
 def test_an_argument_out_of_range_is_refused_by_its_name(argument, value):
     with pytest.raises(ConfigError, match=f"model.{argument}"):
         DQN(POINT, CHOICE, **{argument: value})
+
+
+def test_a_warm_up_that_never_ends_is_refused():
+    with pytest.raises(ConfigError, match=r"model\.warmup") as caught:
+        DQN(POINT, CHOICE, capacity=100, warmup=101)
+    assert caught.value.expected == "a whole number, 0 to 100 (capacity)"

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from labloom.errors import ConfigError, DataError
-from labloom_robotics.nets.encoders import Encoder, EncoderOptions
+from labloom_robotics.nets.encoders import Encoder, EncoderOptions, near_in_full
 from labloom_robotics.nets.images import IMAGE_FEATURES, ImageEncoder
 from labloom_robotics.nets.layers import MLP, StackedMLP, tanh
 from labloom_robotics.nets.scan import ScanEncoder
@@ -184,3 +184,24 @@ def test_frozen_weights_pass_the_gradient_on_to_the_inputs():
 def test_the_quick_tanh_is_tanh():
     x = torch.linspace(-50, 50, 100_001)
     assert (tanh(x) - torch.tanh(x)).abs().max() < 2.5e-7
+
+
+def test_a_log_scale_shows_what_is_near_in_full():
+    seen = near_in_full(torch.tensor([0.0, 0.1, 0.9, 1.0]))
+    assert seen[[0, 3]].tolist() == pytest.approx([-1.0, 1.0])
+    assert seen[1] - seen[0] > 15 * (seen[3] - seen[2])
+
+
+def test_what_can_be_below_0_has_no_log_scale():
+    signed = {**SCAN, "low": -3.0}
+    with pytest.raises(ConfigError, match="scan_encoder=log needs distances") as caught:
+        Encoder(signed, EncoderOptions(scan_encoder="log"))
+    assert caught.value.got == "numbers from -3"
+
+
+def test_the_log_scale_is_for_the_scan_alone():
+    encoder = Encoder(ROBOT, EncoderOptions(scan_encoder="log"))
+    scan, state = torch.rand(5, 32), torch.randn(5, 3)
+    read = encoder({"scan": scan, "state": state})
+    assert torch.equal(read, torch.cat([near_in_full(scan), state], dim=1))
+    assert read.shape[1] == encoder.out_features

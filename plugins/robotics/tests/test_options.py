@@ -19,15 +19,15 @@ from labloom_robotics.worlds.drive import Drive
         (Drive, {"lanes": 2.0}, "a whole number, 1 to 7"),
         (Drive, {"cars": True}, "a whole number, 0 or more"),
         (Drive, {"lane_changes": "false"}, "true or false"),
-        (Drive, {"desired_speed": 0}, "a number above 0, at most 35"),
-        (Drive, {"road_length": float("nan")}, "a number above 0, at most 10000"),
+        (Drive, {"desired_speed": 0}, "a number above 0 and at most 35"),
+        (Drive, {"road_length": float("nan")}, "a number above 0 and at most 10000"),
         (Drive, {"rays": 3}, "a whole number, 4 or more"),
         (Drive, {"max_episode_steps": 0}, "a whole number, 1 or more"),
         (Arm, {"goal": "grasp"}, "one of push, reach"),
         (Arm, {"links": 4}, "a whole number, 2 to 3"),
         (Arm, {"camera": 1}, "true or false"),
-        (Arm, {"tolerance": 0.0}, "a number above 0, at most 0.2"),
-        (Arm, {"speed_limit": -1}, "a number above 0, at most 10"),
+        (Arm, {"tolerance": 0.0}, "a number above 0 and at most 0.2"),
+        (Arm, {"speed_limit": -1}, "a number above 0 and at most 10"),
         (Arm, {"max_episode_steps": "5"}, "a whole number, 1 or more"),
     ],
 )
@@ -40,7 +40,7 @@ def test_an_option_out_of_range_is_refused_by_its_key(world, options, expected):
 
 
 def test_a_mistyped_choice_is_answered_with_the_nearest():
-    with pytest.raises(ConfigError, match="lidar is possible"):
+    with pytest.raises(ConfigError, match=r"data\.options\.observation=lidar"):
         Drive(1, observation="lida")
 
 

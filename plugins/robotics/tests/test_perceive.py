@@ -215,6 +215,9 @@ def test_a_file_that_is_no_input_is_named(tmp_path):
     file.write_bytes(b"nothing")
     with pytest.raises(DataError, match=r"broken\.npy cannot be read as one input"):
         Perceiver(ReadingsNet([3], [], 2), **SPEC).preprocess([file])
+    (tmp_path / "empty.npy").write_bytes(b"")
+    with pytest.raises(DataError, match=r"empty\.npy cannot be read as one input"):
+        Perceiver(ReadingsNet([3], [], 2), **SPEC).preprocess([tmp_path / "empty.npy"])
     (tmp_path / "words.csv").write_text("a,b,c")
     with pytest.raises(DataError, match=r"words\.csv is no array of numbers"):
         Perceiver(ReadingsNet([3], [], 2), **SPEC).preprocess([tmp_path / "words.csv"])
@@ -227,7 +230,7 @@ def test_a_file_that_is_no_input_is_named(tmp_path):
         ({"num_classes": 1, "classes": ["go"]}, r"module\.classes does not fit"),
         ({"mean": [0.0, 0.0]}, r"module\.mean and module\.std do not fit"),
         ({"std": [0.0]}, r"module\.mean and module\.std do not fit"),
-        ({"grid_weight": 0.0}, r"module\.grid_weight is out of range"),
+        ({"grid_weight": 0.0}, r"module\.grid_weight cannot be used"),
         ({"class_weights": [1.0]}, r"module\.class_weights cannot be used"),
         ({"class_weights": [0.0, 0.0]}, r"module\.class_weights cannot be used"),
     ],

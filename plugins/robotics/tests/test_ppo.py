@@ -17,7 +17,35 @@ from labloom_robotics.nets.ppo_lagrange import PPOLagrange
 POINT = {"kind": "box", "shape": [3], "low": "-inf", "high": "inf", "dtype": "float32"}
 CHOICE = {"kind": "discrete", "n": 4}
 FORCE = {"kind": "box", "shape": [2], "low": [0.0, -3.0], "high": [1.0, 3.0], "dtype": "float32"}
+SCAN = {"kind": "box", "shape": [16], "low": 0.0, "high": 1.0, "dtype": "float32"}
 CALENDAR = {"kind": "dict", "spaces": {}}
+
+# Every argument with a value that is not its default.
+UNUSUAL = {
+    "steps": 7,
+    "passes": 3,
+    "batch_size": 9,
+    "gamma": 0.9,
+    "gae_lambda": 0.8,
+    "clip": 0.3,
+    "clip_decay": "linear",
+    "value_clip": 0.4,
+    "normalise_advantages": False,
+    "value_weight": 0.7,
+    "entropy_weight": 0.1,
+    "target_kl": 0.2,
+    "hidden": [8],
+    "activation": "elu",
+    "log_std": -1.0,
+    "normalise_observations": True,
+    "normalise_returns": True,
+    "scan_encoder": "conv",
+    "scan_key": "lidar",
+    "scan_width": 4,
+    "scan_features": 5,
+    "encoder_from": "scan.ckpt",
+    "encoder_frozen": True,
+}
 
 
 def generator() -> torch.Generator:
@@ -220,15 +248,36 @@ def test_actions_that_are_neither_numbers_nor_a_choice_are_refused():
         PPO(POINT, CALENDAR)
 
 
+def settings_of(model: PPO) -> dict[str, Any]:
+    return {k: v for k, v in vars(model).items() if isinstance(v, bool | int | float | str)}
+
+
 class TestLagrange:
     def model(self, **settings: Any) -> PPOLagrange:
         settings = {"limits": {"crash": 0.5}, **settings}
         return PPOLagrange(POINT, CHOICE, ["crash", "noise"], **settings)
 
-    def test_it_takes_every_argument_of_ppo(self):
-        ours, ppo = (set(inspect.signature(cls).parameters) for cls in (PPOLagrange, PPO))
-        assert ours - ppo == {"limits", "multiplier", "multiplier_rate", "multiplier_max"}
-        assert ppo <= ours
+    def test_it_takes_every_argument_of_ppo_with_the_same_default(self):
+        ours, ppo = (inspect.signature(cls).parameters for cls in (PPOLagrange, PPO))
+        own = {"limits", "multiplier", "multiplier_rate", "multiplier_max"}
+        assert ours.keys() - ppo.keys() == own
+        assert {name: ours[name] for name in ours if name not in own} == dict(ppo)
+
+    def test_it_hands_every_argument_of_ppo_on(self):
+        ours = PPOLagrange(SCAN, FORCE, ["crash"], limits={"crash": 0.5}, **UNUSUAL)
+        ppo = PPO(SCAN, FORCE, ["crash"], **UNUSUAL)
+        defaults = {n: p.default for n, p in inspect.signature(PPO).parameters.items()}
+        assert [name for name, value in UNUSUAL.items() if value == defaults[name]] == []
+        assert UNUSUAL.keys() == defaults.keys() - {"observation_space", "action_space"} - {
+            "cost_names"
+        }
+        assert settings_of(ours).items() >= settings_of(ppo).items()
+        assert ours.plan == ppo.plan
+        assert ours.encoder.options == ppo.encoder.options
+        assert repr(ours.body) == repr(ppo.body)
+        assert ours.body.activation is ppo.body.activation
+        assert torch.equal(ours.log_std, ppo.log_std)
+        assert ours.state_dict().keys() == ppo.state_dict().keys() | {"multipliers"}
 
     def test_a_multiplier_follows_its_cost_and_no_other(self):
         model = self.model(multiplier_rate=0.1, multiplier_max=1.0)

@@ -69,6 +69,7 @@ def test_blocks_are_a_label_and_a_line_for_each_moment(written):
     [
         ("", "is empty"),
         ("S1,S2,OUTPUT\n", "nothing below"),
+        ("?,2,a\n1,2,b\n", "line 1, column 1 is no number"),
         ("1,2,a\n1,b\n", "line 2 does not fit the lines before"),
         ("1,2,a\n1,2,\n", "line 2 does not fit the lines before"),
         ("1,2,a\n\n1,x,b\n", "line 3, column 2 is no number"),

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from labloom.errors import ConfigError
+from labloom_robotics.nets.actions import ActionScale
 from labloom_robotics.nets.sac import SAC
 
 POINT = {"kind": "box", "shape": [3], "low": "-inf", "high": "inf", "dtype": "float32"}
@@ -98,6 +99,13 @@ def test_critics_read_actions_as_numbers_from_minus_1_to_1():
     assert numbers.tolist() == [[-1.0, 1.0], [0.0, 0.0]]
 
 
+def test_a_number_between_equal_bounds_can_be_scaled_back():
+    scale = ActionScale({**FORCE, "shape": [2], "low": [0.5, -1.0], "high": [0.5, 3.0]})
+    numbers = torch.tensor([[0.0, -1.0], [0.0, 0.5]])
+    assert scale.to_units(numbers).tolist() == [[0.5, -1.0], [0.5, 2.0]]
+    assert torch.equal(scale.to_numbers(scale.to_units(numbers)), numbers)
+
+
 def test_target_critics_follow_slowly():
     model = SAC(POINT, FORCE, target_share=0.1)
     before = model.target.head.bias.clone()
@@ -154,3 +162,9 @@ def test_actions_without_bounds_are_refused():
 def test_an_argument_out_of_range_is_refused_by_its_name(argument, value):
     with pytest.raises(ConfigError, match=f"model.{argument}"):
         SAC(POINT, FORCE, **{argument: value})
+
+
+def test_a_warm_up_that_never_ends_is_refused():
+    with pytest.raises(ConfigError, match=r"model\.warmup") as caught:
+        SAC(POINT, FORCE, capacity=100, warmup=101)
+    assert caught.value.expected == "a whole number, 0 to 100 (capacity)"

@@ -96,7 +96,7 @@ def test_data_that_is_no_scan_is_refused():
 
 
 def test_a_network_without_channels_is_refused():
-    with pytest.raises(ConfigError, match=r"model\.cell_width is out of range"):
+    with pytest.raises(ConfigError, match=r"model\.cell_width cannot be used"):
         ScanNet([32], [32], 5, [8, 8], cell_width=0)
 
 
@@ -150,5 +150,5 @@ def test_waves_are_sines_and_cosines_of_each_number_alone():
     ("key", "value"), [("width", 0), ("depth", -1), ("frequencies", -1), ("dropout", 1.0)]
 )
 def test_sizes_out_of_range_are_refused(key, value):
-    with pytest.raises(ConfigError, match=rf"model\.{key} is out of range"):
+    with pytest.raises(ConfigError, match=rf"model\.{key} cannot be used"):
         ReadingsNet([3], [], 2, **{key: value})

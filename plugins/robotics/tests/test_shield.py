@@ -95,11 +95,19 @@ def test_a_world_without_a_forward_speed_is_refused():
         shield()(scans(1.0), Corridor(spaces.Discrete(3)))
     with pytest.raises(ConfigError, match="limits a forward speed"):
         shield(speed_action=2)(scans(1.0), Corridor())
+    with pytest.raises(ConfigError, match="limits a forward speed"):
+        shield()(scans(1.0), Corridor(spaces.Box(-np.inf, np.inf, (2,))))
 
 
 @pytest.mark.parametrize(
     ("settings", "problem"),
-    [({"stop": 0.5}, "module.shield.stop"), ({"sector": 0.0}, "module.shield.sector")],
+    [
+        ({"stop": 0.5}, "module.shield.stop"),
+        ({"stop": -0.1}, "module.shield.stop"),
+        ({"slow": "far"}, "module.shield.slow"),
+        ({"sector": 0.0}, "module.shield.sector"),
+        ({"speed_action": -1}, "module.shield.speed_action"),
+    ],
 )
 def test_settings_out_of_range_are_refused(settings, problem):
     with pytest.raises(ConfigError, match=problem):

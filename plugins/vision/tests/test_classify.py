@@ -190,7 +190,7 @@ def test_resuming_does_not_read_the_pretrained_weights_again(digits, spec, tmp_p
         ({"num_classes": 1, "classes": ["a"]}, "module.classes does not fit", "at least 2"),
         ({"mean": [0.1, 0.2]}, "module.mean and module.std do not fit", "1 numbers each"),
         ({"std": [0.0]}, "module.mean and module.std do not fit", "std above 0"),
-        ({"label_smoothing": 1.0}, "module.label_smoothing is out of range", "below 1"),
+        ({"label_smoothing": 1.0}, "module.label_smoothing cannot be used", "below 1"),
         ({"class_weights": "balance"}, "module.class_weights cannot be used", "'balanced'"),
         ({"class_weights": [1.0]}, "module.class_weights cannot be used", "10 numbers"),
         ({"class_weights": [0.0] * 10}, "module.class_weights cannot be used", "10 numbers"),

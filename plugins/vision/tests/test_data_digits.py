@@ -158,8 +158,8 @@ def test_a_last_batch_of_one_image_is_warned_about():
         ({"limit": 0}, ["data.limit", "1 or more", "null: all training images"]),
         ({"num_workers": -1}, ["data.num_workers", "0 or more", "got:      -1"]),
         ({"split_seed": 2**32}, ["data.split_seed", "0 to 4294967295", "0 is a seed"]),
-        ({"val_fraction": -0.1}, ["data.val_fraction", "from 0", "got:      -0.1", "15 %"]),
-        ({"test_fraction": 1}, ["data.test_fraction", "not including, 1", "got:      1"]),
+        ({"val_fraction": -0.1}, ["data.val_fraction", "at least 0", "got:      -0.1", "15 %"]),
+        ({"test_fraction": 1}, ["data.test_fraction", "below 1", "got:      1"]),
         ({"val_fraction": "half"}, ["data.val_fraction", "a number", "got:      'half'"]),
         (
             {"val_fraction": 0.5, "test_fraction": 0.5},

@@ -116,8 +116,14 @@ def test_the_last_epoch_is_shown_when_nothing_is_watched(log, digits, spec, tmp_
     module = Training(MLP(10, 1, 8), **spec)
     module.diverges_after = 1
     matrix = ConfusionMatrix(None)
-    trainer = fit(module, log, [matrix], digits, tmp_path, epochs=2)
+    trainer = fit(module, log, [matrix, WorstImages(None)], digits, tmp_path, epochs=2)
+    # Counted from 1, as the lines of a run and the names of its checkpoints are.
     assert matrix.epoch == 1
+    confusion, images = (
+        log.figures[f"val/{name}"] for name in ("confusion_matrix", "worst_images")
+    )
+    assert confusion.axes[0].get_title("left") == "Validation, epoch 2"
+    assert images.get_suptitle() == "Worst of validation, epoch 2"
     hits = matrix.counts.diagonal().sum() / matrix.counts.sum()
     assert hits == pytest.approx(trainer.callback_metrics["val/acc"].item())
 

@@ -5,6 +5,7 @@ Legend of shapes: ``n`` agents, ``k`` costs.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -13,7 +14,9 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
+from labloom.arguments import require_whole
 from labloom.errors import ConfigError
 from labloom_robotics.evaluation.controller import Controller
 from labloom_robotics.evaluation.episodes import EpisodeBatch, Episodes, play
@@ -48,12 +51,14 @@ class ControlAgent(pl.LightningModule):
         curves_on: what the curves of metrics stand on: gradient steps (``updates``), or steps of
             all agents together (``environment_steps``). ``train/lr`` and the results of a test stay
             on updates.
+        video_episodes: episodes in the film that a run records of its validation, and of its test;
+            0: no film.
 
     Attributes:
         env_steps: steps of all agents together so far; part of the state.
 
     Raises:
-        ConfigError: ``model`` is no algorithm of control.
+        ConfigError: ``model`` is no algorithm of control, or a number is out of range.
     """
 
     env_steps: Tensor
@@ -64,8 +69,12 @@ class ControlAgent(pl.LightningModule):
         observation_space: PlainSpace,
         action_space: PlainSpace,
         curves_on: CurvesOn = "updates",
+        video_episodes: int = 3,
     ) -> None:
         super().__init__()
+        require_whole(
+            "module.video_episodes", video_episodes, at_least=0, fix="0: no film is recorded"
+        )
         if not isinstance(model, Algorithm):
             raise ConfigError(
                 f"{type(model).__name__} does not learn from reward",
@@ -77,6 +86,7 @@ class ControlAgent(pl.LightningModule):
         self.plan = model.plan
         self.observation_space, self.action_space = observation_space, action_space
         self.curves_on = curves_on
+        self.video_episodes = video_episodes
         self.register_buffer("env_steps", torch.zeros((), dtype=torch.long))
         self.metrics = nn.ModuleDict({split: EpisodeMetrics(split) for split in ("val", "test")})
         self._sums: dict[str, Tensor] = {}
@@ -139,10 +149,16 @@ class ControlAgent(pl.LightningModule):
         terms = self.model.losses(batch)
         if terms is None:
             return None
-        loss = sum(term for name, term in terms.items() if not name.startswith(ONLY_LOGGED))
-        assert isinstance(loss, Tensor)
+        minimised = [term for name, term in terms.items() if not name.startswith(ONLY_LOGGED)]
+        loss = functools.reduce(torch.add, minimised)
         self._add_up({"loss": loss, **terms})
         return loss
+
+    def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Optimizer) -> None:
+        """Drop the gradients; the optimizer's own way takes as long as its step."""
+        for group in optimizer.param_groups:
+            for weight in group["params"]:
+                weight.grad = None
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Let target networks follow."""

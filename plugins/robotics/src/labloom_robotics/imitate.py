@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from labloom.arguments import require_choice, require_number, require_whole
 from labloom.errors import ConfigError
 from labloom_robotics.demos.windows import Batch
 from labloom_robotics.evaluation.chunks import ChunkController
 from labloom_robotics.evaluation.episodes import EpisodeBatch, play
 from labloom_robotics.evaluation.metrics import EpisodeMetrics
 from labloom_robotics.experience.actor import TensorObservations
+from labloom_robotics.nets.algorithm import Algorithm
 from labloom_robotics.nets.imitation import ActionNormaliser
 from labloom_robotics.observations import as_tensors, read_observations
 from labloom_robotics.spaces import PlainSpace, bounds
@@ -56,6 +58,8 @@ class Imitator(pl.LightningModule):
         noise: disturbance of every action that is evaluated, to see how a policy copes:
             standard deviation as part of half the action's range, or the probability of a random
             choice.
+        video_episodes: episodes in the film that a run records of its validation, and of its test;
+            0: no film.
 
     Attributes:
         chunk: k; the data module asks for it.
@@ -64,7 +68,7 @@ class Imitator(pl.LightningModule):
         ConfigError: an argument is out of range or does not fit the model or the actions.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (most are choices of their own)
         self,
         model: nn.Module,
         observation_space: PlainSpace,
@@ -74,24 +78,30 @@ class Imitator(pl.LightningModule):
         execute: int = 1,
         ensemble: float | None = 0.01,
         noise: float = 0.0,
+        video_episodes: int = 3,
     ) -> None:
         super().__init__()
+        if isinstance(model, Algorithm):
+            raise ConfigError(
+                f"{type(model).__name__} learns from reward, not from demonstrations",
+                expected="a model that maps observations to actions, such as model=robotics_bc",
+                got=type(model).__name__,
+                fix="set model=robotics_bc or robotics_chunk, or task=robotics_control",
+            )
         self.chunk = int(getattr(model, "chunk", 1))
         _check_execution(execute, self.chunk, ensemble)
         _check_noise(noise, action_space)
-        if loss not in LOSSES:
-            raise ConfigError(
-                f"module.loss={loss} is not known",
-                expected="l1 or l2",
-                got=repr(loss),
-                fix="set module.loss=l1",
-            )
+        require_choice("module.loss", loss, LOSSES)
+        require_whole(
+            "module.video_episodes", video_episodes, at_least=0, fix="0: no film is recorded"
+        )
         self.model = model
         self.observation_space, self.action_space = observation_space, action_space
         self.discrete = action_space["kind"] == "discrete"
         self.actions = ActionNormaliser(action_space, action_stats)
         self.loss = LOSSES[loss]
         self.execute, self.ensemble, self.noise = execute, ensemble, noise
+        self.video_episodes = video_episodes
         self.metrics = nn.ModuleDict(
             {s: EpisodeMetrics(s, intervals=s == "test") for s in ("val", "test")}
         )
@@ -218,21 +228,17 @@ def _counted(batch: Batch) -> Tensor:
 
 
 def _check_execution(execute: int, chunk: int, ensemble: float | None) -> None:
-    whole = isinstance(execute, int) and not isinstance(execute, bool)
-    if not whole or not 1 <= execute <= chunk:
-        raise ConfigError(
-            "module.execute is out of range",
-            expected=f"a whole number from 1 to {chunk}, the length of the model's chunks",
-            got=repr(execute),
-            fix=f"module.execute={chunk} carries out whole chunks, module.execute=1 asks each step",
-        )
-    if ensemble is not None and not ensemble >= 0:
-        raise ConfigError(
-            "module.ensemble is out of range",
-            expected="a number of at least 0, or null",
-            got=repr(ensemble),
-            fix="module.ensemble=0.01; null: the newest chunk decides alone",
-        )
+    require_whole(
+        "module.execute",
+        execute,
+        at_least=1,
+        at_most=chunk,
+        unit="steps: as many as the model's chunks have actions",
+        fix=f"module.execute={chunk} carries out whole chunks, module.execute=1 asks each step",
+    )
+    if ensemble is not None:
+        fix = "module.ensemble=0.01; null: the newest chunk decides alone"
+        require_number("module.ensemble", ensemble, at_least=0, fix=fix)
 
 
 def _check_noise(noise: float, action_space: PlainSpace) -> None:

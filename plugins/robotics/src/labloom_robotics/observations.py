@@ -6,6 +6,7 @@ Legend of shapes: ``n`` observations.
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ def _read(value: Any) -> Any:
             with np.load(path, allow_pickle=False) as arrays:
                 return dict(arrays)
         return json.loads(path.read_text() if path.suffix == ".json" else str(value))
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(
             f"{value} is no observation",
             expected="a .npy, .npz or .json file, or JSON such as [0.1, -0.2]",
@@ -86,10 +87,12 @@ def _checked(value: Any, space: PlainSpace, name: str) -> Tensor:
     dtype = "int64" if space["kind"] == "discrete" else space["dtype"]
     try:
         array = np.asarray(value, dtype=dtype)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise _misfit(name, f"numbers of shape {shape}", str(error)) from error
     if list(array.shape) != shape:
         raise _misfit(name, f"shape {shape}", f"shape {list(array.shape)}")
+    if space["kind"] == "discrete" and not 0 <= array < space["n"]:
+        raise _misfit(name, f"a whole number from 0 to {space['n'] - 1}", str(array))
     return _tensor(array, torch.device("cpu"))
 
 

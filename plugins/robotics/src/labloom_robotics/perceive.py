@@ -21,6 +21,7 @@ from torchmetrics.classification import (
     MulticlassJaccardIndex,
 )
 
+from labloom.arguments import require_number
 from labloom.errors import ConfigError
 from labloom_robotics.data.occupancy import UNASKED
 from labloom_robotics.sensed import to_batch
@@ -266,13 +267,7 @@ def _check_sizes(
 def _check_weights(
     grid_weight: float, class_weights: Sequence[float] | None, num_classes: int
 ) -> None:
-    if grid_weight <= 0:
-        raise ConfigError(
-            "module.grid_weight is out of range",
-            expected="a number above 0",
-            got=repr(grid_weight),
-            fix="set module.grid_weight=1.0",
-        )
+    require_number("module.grid_weight", grid_weight, above=0, fix="set module.grid_weight=1.0")
     if class_weights is None:
         return
     if len(class_weights) != num_classes or min(class_weights) < 0 or max(class_weights) == 0:

@@ -9,7 +9,7 @@ Legend of shapes: ``m`` scans on a page, ``r`` rays, ``g`` cells along a side of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,9 +17,9 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from labloom.callbacks.best_epoch import BestEpoch, figure_log
 from labloom_robotics.data.lidar import ray_directions
 from labloom_robotics.data.occupancy import UNASKED
-from labloom_robotics.evaluation.best import BestEpoch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,7 +69,7 @@ class BestPage(pl.Callback):
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the validation split."""
-        self._log(trainer, pl_module, "val", self.shown, f"Validation, epoch {self.epoch}")
+        self._log(trainer, pl_module, "val", self.shown, f"Validation, epoch {self.epoch + 1}")
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the test split."""
@@ -247,17 +247,3 @@ def _returns(
 def _dot(axes: Axes, number: int, name: str) -> Any:
     colour = COLOURS[number % len(COLOURS)]
     return axes.plot([], [], marker="o", linestyle="", color=colour, label=name)[0]
-
-
-def figure_log(trainer: pl.Trainer) -> Callable[..., None] | None:
-    """The logger's ``log_figure``; None on other ranks than 0 and for loggers without figures."""
-    if not trainer.is_global_zero or trainer.logger is None:
-        return None
-    return getattr(trainer.logger.experiment, "log_figure", None)
-
-
-def perception_figures(
-    monitor: str | None = None, mode: Literal["min", "max"] = "max"
-) -> list[pl.Callback]:
-    """What a run of ``robotics_perceive`` draws."""
-    return [ClassConfusion(monitor, mode), ScanPictures(monitor, mode)]

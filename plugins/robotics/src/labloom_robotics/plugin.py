@@ -65,4 +65,4 @@ def extra_callbacks(cfg: DictConfig, task: Task) -> Iterable[Callback]:
         return []
     from labloom_robotics.evaluation.report import EpisodeReport
 
-    return [EpisodeReport(monitor=monitor, mode=mode, filmed=cfg.module.get("video_episodes", 3))]
+    return [EpisodeReport(monitor=monitor, mode=mode, filmed=cfg.module.video_episodes)]

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from labloom.errors import ConfigError, listing, nearest
+from labloom.arguments import require_known
+from labloom.errors import ConfigError
 from labloom_robotics.control import ControlAgent, CurvesOn
 from labloom_robotics.evaluation.controller import Controller
 from labloom_robotics.evaluation.shield import ShieldedController, ShieldOptions
@@ -37,6 +38,7 @@ class SafeAgent(ControlAgent):
         curves_on: see ``ControlAgent``.
         shield: settings of a shield that drives along in validation and test (see
             ``ShieldOptions``), which logs ``val/interventions``, a mean per episode; None: none.
+        video_episodes: see ``ControlAgent``.
 
     Raises:
         ConfigError: ``model`` knows no limits, or a setting of the shield is wrong.
@@ -50,8 +52,9 @@ class SafeAgent(ControlAgent):
         cost_names: Sequence[str] = (),
         curves_on: CurvesOn = "updates",
         shield: Mapping[str, Any] | None = None,
+        video_episodes: int = 3,
     ) -> None:
-        super().__init__(model, observation_space, action_space, curves_on)
+        super().__init__(model, observation_space, action_space, curves_on, video_episodes)
         if not isinstance(model, PPOLagrange):
             raise ConfigError(
                 f"{type(model).__name__} knows no limits of costs",
@@ -109,13 +112,5 @@ class SafeAgent(ControlAgent):
 
 
 def _shield_options(settings: Mapping[str, Any]) -> ShieldOptions:
-    known = ShieldOptions.__dataclass_fields__
-    for name in settings:
-        if name not in known:
-            raise ConfigError(
-                f"module.shield.{name} is not known",
-                expected=f"one of {listing(known)}",
-                got=repr(name),
-                fix=f"set module.shield.{nearest(str(name), known) or 'stop'}, or leave it out",
-            )
+    require_known("module.shield", settings, ShieldOptions.__dataclass_fields__)
     return ShieldOptions(**settings)

@@ -59,7 +59,7 @@ def _read(path: Path) -> np.ndarray:
         lines = path.read_text(encoding="utf-8").split("\n")
         rows = [line.replace(",", " ").split() for line in lines if line.strip()]
         return _as_numbers(rows, str(path))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise DataError(
             f"{path} cannot be read as one input",
             expected=".npy, or numbers between commas or blanks",

@@ -22,7 +22,7 @@ def plain_space(space: spaces.Space) -> dict[str, Any]:
     """A gymnasium space as plain values.
 
     Raises:
-        DataError: it is none of Box, Discrete (from 0) and Dict.
+        DataError: it is none of Box, Discrete (from 0) and Dict of these.
     """
     if isinstance(space, spaces.Box):
         return {
@@ -34,11 +34,11 @@ def plain_space(space: spaces.Space) -> dict[str, Any]:
         }
     if isinstance(space, spaces.Discrete) and space.start == 0:
         return {"kind": "discrete", "n": int(space.n)}
-    if isinstance(space, spaces.Dict):
+    if isinstance(space, spaces.Dict) and not _is_nested(space):
         return {"kind": "dict", "spaces": {k: plain_space(s) for k, s in space.spaces.items()}}
     raise DataError(
         f"{type(space).__name__} is a space that no network here reads",
-        expected="Box, Discrete that starts at 0, or Dict of these",
+        expected="Box, Discrete that starts at 0, or Dict of these without another Dict inside",
         got=str(space),
         fix="wrap the environment, e.g. with gymnasium.wrappers.FlattenObservation",
     )
@@ -62,6 +62,10 @@ def bounds(plain: PlainSpace) -> tuple[np.ndarray, np.ndarray]:
         for side in ("low", "high")
     )
     return low, high
+
+
+def _is_nested(space: spaces.Dict) -> bool:
+    return any(isinstance(part, spaces.Dict) for part in space.spaces.values())
 
 
 def _plain_bound(bound: np.ndarray) -> Any:

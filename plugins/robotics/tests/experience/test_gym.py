@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -170,6 +172,38 @@ def test_pictures_are_there_when_they_were_asked_for(world_of: Any, kind: str) -
     assert picture.dtype == np.uint8
     assert picture.shape == (400, 600, 3)
     assert picture.min() < picture.max()
+
+
+DRAW = """
+import os
+from labloom_robotics.worlds.make import make_world
+
+world = make_world("CartPole-v1", 1, pictures=True)
+world.reset([0])
+world.picture()
+print(os.environ["SDL_VIDEODRIVER"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "used"), [({}, "dummy"), ({"SDL_VIDEODRIVER": "offscreen"}, "offscreen")]
+)
+def test_a_picture_needs_no_screen_and_a_driver_of_ones_own_stays(
+    chosen: dict[str, str], used: str
+) -> None:
+    pytest.importorskip("pygame")
+    ours = {"XDG_RUNTIME_DIR", "SDL_VIDEODRIVER"}
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    done = subprocess.run(
+        [sys.executable, "-c", DRAW],
+        env=environment | chosen,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines()[-1] == used
+    if not chosen:
+        assert done.stderr == ""
 
 
 def test_a_picture_without_pygame_names_what_to_install(

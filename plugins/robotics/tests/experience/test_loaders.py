@@ -114,6 +114,19 @@ def test_a_rollout_is_passed_over_whole_in_a_new_order_each_time(
     assert torch.equal(passes[0].sort().values, passes[1].sort().values)
 
 
+def test_a_rollout_that_is_one_batch_is_passed_over_as_it_is(drift: Any, learner: Any) -> None:
+    plan = Rollouts(steps=7, passes=2, batch_size=28, gamma=0.9, gae_lambda=0.9)
+    collector = Collector(drift(4))
+    collector.begin(range(4))
+    loader = RolloutLoader(collector, learner(plan), plan, Generators(0, CPU))
+
+    first, second = loader
+
+    assert len(loader) == 2
+    assert len(first["actions"]) == 28
+    assert torch.equal(first["log_prob"], second["log_prob"])
+
+
 def test_a_rollout_holds_what_the_models_were_promised(rollout_loader: RolloutLoader) -> None:
     batch = next(iter(rollout_loader))
 

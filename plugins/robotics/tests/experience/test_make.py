@@ -59,9 +59,13 @@ def test_an_unknown_name_is_refused_with_the_nearest_one(name: str, words: tuple
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("drift", {"max_episode_step": 3}, ("no option 'max_episode_step'", "max_episode_steps")),
-        ("drift", {"qqqqqqqq": 3}, ("no option 'qqqqqqqq'", "leave it out")),
-        ("CartPole-v1", {"cost": []}, ("no option 'cost'", "costs")),
+        (
+            "drift",
+            {"max_episode_step": 3},
+            ("data.options.max_episode_step is not known", "max_episode_steps"),
+        ),
+        ("drift", {"qqqqqqqq": 3}, ("data.options.qqqqqqqq is not known", "leave it out")),
+        ("CartPole-v1", {"cost": []}, ("data.options.cost is not known", "costs")),
         ("CartPole-v1", {"vectorization": "both"}, ("the way 'both'", "data.vectorization=sync")),
         ("CartPole-v1", {"env_options": {"g": 9}}, ("cannot be made with these options", "'g'")),
     ],
@@ -77,7 +81,7 @@ def test_an_unknown_option_is_refused(
 
 @pytest.mark.parametrize("count", [0, -1, 2.0, True])
 def test_a_world_has_at_least_one_agent(count: Any) -> None:
-    with pytest.raises(ConfigError, match="at least one agent"):
+    with pytest.raises(ConfigError, match=r"data\.num_agents cannot be used"):
         make_world("CartPole-v1", count)
 
 

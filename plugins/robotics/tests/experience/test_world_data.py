@@ -30,6 +30,12 @@ def test_the_spec_is_plain_and_there_after_setup() -> None:
     assert (data.spec["cost_names"], data.spec["max_episode_steps"]) == ([], 500)
 
 
+def test_a_built_in_world_is_no_environment_of_gymnasium() -> None:
+    with pytest.raises(ConfigError, match="'navigate' is a built-in world") as caught:
+        GymData(env="navigate")
+    assert "data=robotics_navigate" in caught.value.fix
+
+
 def test_validation_and_test_are_chunks_of_fixed_seeds(drift: Any) -> None:
     data = WorldData(world="drift", val_episodes=7, val_seed=50, test_episodes=5, eval_agents=3)
     data.setup("fit")

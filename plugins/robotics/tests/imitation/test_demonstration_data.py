@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from labloom.errors import ConfigError, DataError
-from labloom_robotics.data.demonstrations import DemonstrationData, split_episodes
+from labloom_robotics.data.demonstrations import DemonstrationData
 from labloom_robotics.demos.lerobot_v30 import write_lerobot_v30
 from labloom_robotics.demos.robomimic import write_robomimic
+from labloom_robotics.demos.splits import split_episodes
 from labloom_robotics.demos.windows import observation_statistics, windows_of
 
 

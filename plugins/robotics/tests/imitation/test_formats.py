@@ -19,7 +19,8 @@ from labloom_robotics.demos.experts import roll_out
 from labloom_robotics.demos.formats import read_demonstrations
 from labloom_robotics.demos.lerobot_v21 import write_lerobot_v21
 from labloom_robotics.demos.lerobot_v30 import write_lerobot_v30
-from labloom_robotics.demos.minari import read_minari, write_minari
+from labloom_robotics.demos.minari import read_minari
+from labloom_robotics.demos.minari_writing import write_minari
 from labloom_robotics.demos.robomimic import write_robomimic
 
 WRITERS = {
@@ -263,7 +264,7 @@ def test_a_video_without_av_is_refused_with_a_fix(monkeypatch, tmp_path):
     from labloom_robotics.demos.video import read_frames
 
     monkeypatch.setitem(__import__("sys").modules, "av", None)
-    with pytest.raises(DataError, match="pip install av"):
+    with pytest.raises(DataError, match=re.escape("pip install 'labloom-robotics[video]'")):
         read_frames(tmp_path / "a.mp4")
 
 

@@ -20,7 +20,10 @@ from labloom_robotics.evaluation.episodes import EpisodeBatch, play
 from labloom_robotics.imitate import Imitator
 from labloom_robotics.nets.bc import BehaviourCloning
 from labloom_robotics.nets.chunk import ActionChunking
+from labloom_robotics.nets.encoders import near_in_full
 from labloom_robotics.nets.imitation import ActionNormaliser
+from labloom_robotics.nets.ppo import PPO
+from labloom_robotics.observations import read_observations
 
 CONF = Path(str(files("labloom_robotics.conf")))
 BOX = {"kind": "box", "shape": [4], "low": -1.0, "high": 1.0, "dtype": "float32"}
@@ -68,6 +71,15 @@ def test_observations_are_normalised_by_the_statistics_which_are_buffers():
         model.encoder(torch.tensor([[3.0, 0, 0, 99]])), torch.tensor([[1.0, 0, 0, 10]])
     )
     assert "encoder.normaliser.mean" in model.state_dict()
+
+
+def test_a_scan_on_a_log_scale_is_not_normalised_by_statistics_of_distances():
+    rays = {"kind": "box", "shape": [3], "low": 0.0, "high": 1.0, "dtype": "float32"}
+    stats = {"mean": [0.9] * 3, "std": [0.1] * 3}
+    model = NETS["robotics_bc"][0](rays, ARM, stats, hidden=(8,), scan_encoder="log")
+    features = model.encoder(torch.tensor([[0.0, 0.5, 1.0]]))
+    torch.testing.assert_close(features, near_in_full(torch.tensor([[0.0, 0.5, 1.0]])))
+    assert features.abs().max() <= 1.0 + 1e-6
 
 
 def test_actions_come_back_in_their_units():
@@ -202,6 +214,32 @@ def test_an_input_that_is_no_observation_is_refused():
         imitator().preprocess([[1, 2]])
 
 
+@pytest.mark.parametrize(
+    ("space", "value", "words"),
+    [
+        ({**BOX, "dtype": "uint8"}, "[300, 0, 0, 0]", "numbers of shape"),
+        ({"kind": "discrete", "n": 4}, 4, "from 0 to 3"),
+        ({"kind": "discrete", "n": 4}, -1, "from 0 to 3"),
+    ],
+)
+def test_a_number_beyond_its_space_is_refused(space, value, words):
+    with pytest.raises(DataError, match=words):
+        read_observations([value], space)
+
+
+@pytest.mark.parametrize("name", ["cut.npz", "empty.npy"])
+def test_a_damaged_file_is_no_observation(name, tmp_path):
+    (tmp_path / name).write_bytes(b"PK\x03\x04" if name.endswith("npz") else b"")
+    with pytest.raises(DataError, match=f"{name} is no observation"):
+        read_observations([str(tmp_path / name)], BOX)
+
+
+def test_a_model_that_learns_from_reward_is_refused():
+    with pytest.raises(ConfigError, match="learns from reward") as caught:
+        imitator(model=PPO(BOX, ARM))
+    assert "model=robotics_bc" in caught.value.fix
+
+
 def test_keyed_observations_are_mappings_or_npz(tmp_path):
     module = imitator(observed=KEYED).eval()
     one = {"state": np.zeros(4), "camera": np.zeros((32, 32, 3), np.uint8)}
@@ -280,7 +318,7 @@ def test_validating_changes_no_training(reach_by_name):
 
 
 def test_held_out_loss_is_all_there_is_without_a_world(demonstrations, tmp_path):
-    from labloom_robotics.demos.minari import write_minari
+    from labloom_robotics.demos.minari_writing import write_minari
 
     write_minari(demonstrations, tmp_path / "a-v0")
     trainer, _, _ = trained(

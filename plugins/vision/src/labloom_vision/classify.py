@@ -17,6 +17,7 @@ from torchmetrics.classification import (
     MulticlassF1Score,
 )
 
+from labloom.arguments import require_share
 from labloom.errors import ConfigError
 from labloom_vision.images import to_batch
 
@@ -70,7 +71,7 @@ class ImageClassifier(pl.LightningModule):
     ) -> None:
         super().__init__()
         _check_sizes(num_classes, classes, channels, mean, std)
-        _check_smoothing(label_smoothing)
+        require_share("module.label_smoothing", label_smoothing)
         self.model = model
         self.classes = [str(name) for name in classes]
         self.channels = channels
@@ -244,14 +245,4 @@ def _check_sizes(
             expected=f"{channels} numbers each, std above 0",
             got=f"mean={list(mean)}, std={list(std)}",
             fix="leave them to the data module, or give one number per channel",
-        )
-
-
-def _check_smoothing(label_smoothing: float) -> None:
-    if not 0 <= label_smoothing < 1:
-        raise ConfigError(
-            "module.label_smoothing is out of range",
-            expected="at least 0 and below 1",
-            got=repr(label_smoothing),
-            fix="set module.label_smoothing to 0 (off) or e.g. 0.1",
         )

@@ -15,33 +15,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-
-class BestEpoch:
-    """Remembers whether a validation epoch is the best so far.
-
-    Args:
-        monitor: name of the logged metric; None: each epoch counts as better than those before.
-        mode: whether a smaller or a larger value is better.
-    """
-
-    def __init__(self, monitor: str | None, mode: Literal["min", "max"]) -> None:
-        self.monitor = monitor
-        self.mode = mode
-        self.value: float | None = None
-
-    def improved(self, trainer: pl.Trainer) -> bool:
-        """True if the epoch that has just been validated is the one to show."""
-        if self.monitor is None or self.monitor not in trainer.callback_metrics:
-            return True
-        value = float(trainer.callback_metrics[self.monitor])
-        better = (
-            self.value is None
-            or (self.mode == "max" and value > self.value)
-            or (self.mode == "min" and value < self.value)
-        )
-        if better:
-            self.value = value
-        return better
+from labloom.callbacks.best_epoch import BestEpoch, figure_log
 
 
 class ConfusionMatrix(pl.Callback):
@@ -75,13 +49,14 @@ class ConfusionMatrix(pl.Callback):
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the validation split."""
-        log_figure = _figure_log(trainer)
+        log_figure = figure_log(trainer)
         if log_figure is not None and self.counts is not None:
-            self._draw(log_figure, pl_module, "val", self.counts, f"Validation, epoch {self.epoch}")
+            title = f"Validation, epoch {self.epoch + 1}"
+            self._draw(log_figure, pl_module, "val", self.counts, title)
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the test split."""
-        log_figure = _figure_log(trainer)
+        log_figure = figure_log(trainer)
         if log_figure is not None:
             self._draw(log_figure, pl_module, "test", pl_module.confusion["test"], "Test")
 
@@ -193,7 +168,7 @@ class WorstImages(pl.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keep the worst images so far."""
-        if trainer.sanity_checking or _figure_log(trainer) is None:
+        if trainer.sanity_checking or figure_log(trainer) is None:
             return
         full = self.current is not None and len(self.current.losses) == self.count
         if full and outputs["losses"].max() <= self.current.losses[-1]:
@@ -210,7 +185,7 @@ class WorstImages(pl.Callback):
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the validation split."""
-        title = f"Worst of validation, epoch {self.epoch}"
+        title = f"Worst of validation, epoch {self.epoch + 1}"
         self._draw(trainer, pl_module, "val", self.shown, title)
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -225,7 +200,7 @@ class WorstImages(pl.Callback):
         worst: Worst | None,
         title: str,
     ) -> None:
-        log_figure = _figure_log(trainer)
+        log_figure = figure_log(trainer)
         if log_figure is None or worst is None:
             return
         from labloom.record.figures import image_grid_figure
@@ -243,10 +218,3 @@ class WorstImages(pl.Callback):
         images = worst.images.permute(0, 2, 3, 1).numpy()  # [k, c, h, w] -> [k, h, w, c]
         figure = image_grid_figure(list(images), captions, columns=6, title=title)
         log_figure(f"{split}/worst_images", figure)
-
-
-def _figure_log(trainer: pl.Trainer) -> Callable[..., None] | None:
-    """The logger's ``log_figure``; None on other ranks than 0 and for loggers without figures."""
-    if not trainer.is_global_zero or trainer.logger is None:
-        return None
-    return getattr(trainer.logger.experiment, "log_figure", None)

@@ -14,9 +14,9 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from labloom.arguments import require_whole
 from labloom.errors import ConfigError
 from labloom_robotics.data.episodes import EpisodeLoader, require_apart, seeds_from
-from labloom_robotics.data.guards import require_whole
 from labloom_robotics.data.identity import fingerprint_of
 from labloom_robotics.experience.actor import Actor
 from labloom_robotics.experience.collector import Collector
@@ -73,11 +73,13 @@ class WorldData(pl.LightningDataModule):
         keep_replay: bool = True,
     ) -> None:
         super().__init__()
-        require_whole("num_agents", num_agents, at_least=1, fix="data.num_agents=8")
+        require_whole("data.num_agents", num_agents, at_least=1, fix="data.num_agents=8")
         if eval_agents is not None:
-            require_whole("eval_agents", eval_agents, at_least=1, fix="or null: as many as fit")
+            require_whole(
+                "data.eval_agents", eval_agents, at_least=1, fix="or null: as many as fit"
+            )
         if seed is not None:
-            require_whole("seed", seed, at_least=0, fix="or null: torch's own")
+            require_whole("data.seed", seed, at_least=0, fix="or null: torch's own")
         self._seeds = {
             "val": seeds_from("val", val_seed, val_episodes),
             "test": seeds_from("test", test_seed, test_episodes),

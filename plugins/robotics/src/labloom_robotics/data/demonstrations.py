@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from gymnasium import spaces
 from pytorch_lightning.utilities.warnings import PossibleUserWarning
 from torch.utils.data import DataLoader
 
-from labloom.errors import ConfigError, DataError, listing, nearest
+from labloom.arguments import require_number, require_parts, require_whole, under
+from labloom.errors import ConfigError, DataError
 from labloom_robotics.data.episodes import EpisodeLoader, require_apart, seeds_from
-from labloom_robotics.data.guards import require, require_number, require_share, require_whole
 from labloom_robotics.demos.episode import Demonstrations
 from labloom_robotics.demos.experts import roll_out
 from labloom_robotics.demos.formats import read_demonstrations
+from labloom_robotics.demos.splits import split_episodes
 from labloom_robotics.demos.windows import (
     Batch,
     Windows,
@@ -109,19 +109,13 @@ class DemonstrationData(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         self._check_source(source, path, world)
-        for key, number in (("episodes", episodes), ("agents", agents), ("batch_size", batch_size)):
-            require_whole(key, number, at_least=1, fix=f"data.{key}=100")
-        require_whole("demo_seed", demo_seed, at_least=0, fix="0 is a seed")
-        require_number("noise", noise, above=-1e-9, fix="0: none; 0.1: a tenth of half the range")
-        for key, share in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
-            require_share(key, share, fix=f"data.{key}=0.1; 0: nothing is held out")
-        require(
-            val_fraction + test_fraction < 1,
-            "val_fraction + data.test_fraction",
-            expected="a sum below 1, so that episodes are left for training",
-            got=val_fraction + test_fraction,
-            fix="make one of them smaller",
+        for key, number in under("data", episodes=episodes, agents=agents, batch_size=batch_size):
+            require_whole(key, number, at_least=1, fix=f"{key}=100")
+        require_whole("data.demo_seed", demo_seed, at_least=0, fix="0 is a seed")
+        require_number(
+            "data.noise", noise, at_least=0, fix="0: none; 0.1: a tenth of half the range"
         )
+        require_parts("data", val_fraction=val_fraction, test_fraction=test_fraction)
         self._seeds = {
             "val": seeds_from("val", val_seed, val_episodes),
             "test": seeds_from("test", test_seed, test_episodes),
@@ -289,59 +283,6 @@ class DemonstrationData(pl.LightningDataModule):
                 got=f"source {source}, {'no path' if path is None else 'a path'}",
                 fix="data.path=FOLDER" if path is None else "data.source=auto",
             )
-
-
-def split_episodes(
-    demonstrations: Demonstrations,
-    fractions: Mapping[str, float],
-    seed: int,
-    mask: str | None = None,
-) -> dict[str, list[int]]:
-    """Numbers of the episodes of ``train``, and of ``val`` and ``test`` where they exist.
-
-    Args:
-        demonstrations: all of them.
-        fractions: part of the episodes that ``val`` and ``test`` get; at least one where above 0.
-        seed: draws who goes where.
-        mask: use only the episodes of this name.
-
-    Raises:
-        ConfigError: the file has no such mask.
-        DataError: no episode is left for training.
-    """
-    masks = demonstrations.masks
-    if mask is not None and mask not in masks:
-        guess = nearest(mask, masks)
-        raise ConfigError(
-            f"the demonstrations name no episodes '{mask}'",
-            expected=f"one of {listing(masks)}",
-            got=f"data.mask={mask}",
-            fix=f"data.mask={guess or 'null'}",
-        )
-    allowed = set(range(len(demonstrations)) if mask is None else masks[mask])
-    named = {
-        name: sorted(allowed & set(masks[name]))
-        for name in ("train", "val", "test")
-        if mask is None and name in masks
-    }
-    rest = sorted(set(named.get("train", allowed)) - set(named.get("val", ())))
-    rest = [i for i in rest if i not in named.get("test", ())]
-    order = np.random.default_rng(seed).permutation(rest).tolist()
-    parts: dict[str, list[int]] = {}
-    for name in ("val", "test"):
-        if named.get(name):
-            parts[name] = named[name]
-        elif fractions[name] > 0:
-            size = max(1, round(fractions[name] * len(rest)))
-            parts[name], order = sorted(order[:size]), order[size:]
-    if not order:
-        raise DataError(
-            "no demonstration is left for training",
-            expected=f"more episodes than the {len(parts)} that are held out",
-            got=f"{len(rest)} episodes",
-            fix="more demonstrations, or data.val_fraction=0 data.test_fraction=0",
-        )
-    return {"train": sorted(order), **parts}
 
 
 def _found(path: str | None, root: str | None) -> Path:

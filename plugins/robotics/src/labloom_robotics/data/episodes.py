@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from labloom.arguments import require, require_whole
 from labloom.errors import ConfigError
-from labloom_robotics.data.guards import require, require_whole
 from labloom_robotics.evaluation.episodes import EpisodeBatch
 from labloom_robotics.experience.generators import FIRST_TRAINING_SEED
 from labloom_robotics.worlds import World
@@ -44,11 +44,11 @@ def seeds_from(split: str, first: int, episodes: int) -> range:
     Raises:
         ConfigError: one is out of range.
     """
-    require_whole(f"{split}_episodes", episodes, at_least=0, fix=f"0 leaves {split} out")
-    require_whole(f"{split}_seed", first, at_least=0, fix="0 is a seed")
+    require_whole(f"data.{split}_episodes", episodes, at_least=0, fix=f"0 leaves {split} out")
+    require_whole(f"data.{split}_seed", first, at_least=0, fix="0 is a seed")
     require(
         first + episodes <= FIRST_TRAINING_SEED,
-        f"{split}_seed",
+        f"data.{split}_seed",
         expected="seeds below 2**31; above are those of training",
         got=first,
         fix=f"data.{split}_seed=1000",

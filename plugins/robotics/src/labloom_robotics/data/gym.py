@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from labloom.errors import ConfigError
 from labloom_robotics.data.control import WorldData
+from labloom_robotics.worlds.make import BUILT_IN
 
 
 class GymData(WorldData):
@@ -26,7 +28,8 @@ class GymData(WorldData):
         keep_replay: write the replay buffer beside ``last.ckpt``, so that a continued run has it.
 
     Raises:
-        ConfigError: a number is out of range, or an episode is in validation and test.
+        ConfigError: a number is out of range, an episode is in validation and test, or ``env`` is a
+            built-in world.
     """
 
     def __init__(  # noqa: PLR0913  (each is a key of the option file)
@@ -45,6 +48,13 @@ class GymData(WorldData):
         seed: int | None = None,
         keep_replay: bool = True,
     ) -> None:
+        if env in BUILT_IN:
+            raise ConfigError(
+                f"'{env}' is a built-in world, which has options of its own",
+                expected="an id of Gymnasium",
+                got=f"data.env={env}",
+                fix=f"data=robotics_{env} without data.env",
+            )
         super().__init__(
             world=env,
             options={

@@ -18,7 +18,7 @@ from pytorch_lightning.utilities.warnings import PossibleUserWarning
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from labloom_robotics.data.guards import require_whole
+from labloom.arguments import require_whole
 
 EXAMPLES = 4
 
@@ -79,8 +79,10 @@ class LabelledData(pl.LightningDataModule):
 
     def __init__(self, *, batch_size: int, num_workers: int) -> None:
         super().__init__()
-        require_whole("batch_size", batch_size, at_least=1, fix="data.batch_size=64 is usual")
-        require_whole("num_workers", num_workers, at_least=0, fix="0 loads in the main process")
+        require_whole("data.batch_size", batch_size, at_least=1, fix="data.batch_size=64 is usual")
+        require_whole(
+            "data.num_workers", num_workers, at_least=0, fix="0 loads in the main process"
+        )
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.spec: dict[str, Any] = {}

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from labloom.arguments import require_parts, require_whole
 from labloom.errors import DataError
-from labloom_robotics.data.guards import require, require_share, require_whole
 from labloom_robotics.data.labelled import LabelledData, Samples
 from labloom_robotics.data.readings_file import Readings, find_file, read_readings
 
@@ -48,17 +48,8 @@ class ReadingsData(LabelledData):
         num_workers: int = 0,
     ) -> None:
         super().__init__(batch_size=batch_size, num_workers=num_workers)
-        for key, part in {"val_fraction": val_fraction, "test_fraction": test_fraction}.items():
-            require_share(key, part, fix=f"data.{key}=0.15 sets 15 % of the samples aside")
-        total = val_fraction + test_fraction
-        require(
-            total < 1,
-            "val_fraction + data.test_fraction",
-            expected="a sum below 1, so that samples are left for training",
-            got=total,
-            fix="make one of them smaller",
-        )
-        require_whole("split_seed", split_seed, at_least=0, fix="0 is a seed")
+        require_parts("data", val_fraction=val_fraction, test_fraction=test_fraction)
+        require_whole("data.split_seed", split_seed, at_least=0, fix="0 is a seed")
         self.path = path
         self.root = root
         self.fractions = {"val": val_fraction, "test": test_fraction}

@@ -92,7 +92,8 @@ def read_readings(file: Path) -> Readings:
 def _table(file: Path, lines: Sequence[tuple[int, str]]) -> list[tuple[str, list[float]]]:
     """Label and numbers of each line."""
     cells = _cells(lines[0][1])
-    has_names = any(_number(cell) is None for cell in cells[:-1])
+    # One word among numbers is a damaged line, and must not be passed over as names.
+    has_names = len(cells) > 1 and all(_number(cell) is None for cell in cells[:-1])
     rows = lines[1:] if has_names else lines
     samples = []
     for number, line in rows:

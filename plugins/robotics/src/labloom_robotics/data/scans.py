@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from labloom_robotics.data.guards import require, require_number, require_share, require_whole
+from labloom.arguments import require, require_number, require_share, require_whole, under
 from labloom_robotics.data.labelled import LabelledData, Samples
 from labloom_robotics.data.lidar import measure
 from labloom_robotics.data.occupancy import occupancy
@@ -66,17 +66,17 @@ class ScanData(LabelledData):
     ) -> None:
         super().__init__(batch_size=batch_size, num_workers=num_workers)
         sizes = {"train_scenes": train_scenes, "val_scenes": val_scenes, "test_scenes": test_scenes}
-        for key, value in {**sizes, "grid": grid}.items():
-            require_whole(key, value, at_least=1, fix=f"leave data.{key} out for its default")
-        require_whole("scenes_seed", scenes_seed, at_least=0, fix="0 is a seed")
-        require_whole("rays", rays, at_least=FEWEST_RAYS, fix="data.rays=128")
-        require_number("max_range", max_range, above=0, fix="data.max_range=8, in m")
-        require_number("cell_size", cell_size, above=0, fix="data.cell_size=0.25, in m")
-        require_share("dropout", dropout, fix="data.dropout=0.02: one return of fifty is lost")
-        require(noise >= 0, "noise", expected="0 or more, in m", got=noise, fix="data.noise=0.02")
+        for key, value in under("data", **sizes, grid=grid):
+            require_whole(key, value, at_least=1, fix=f"leave {key} out for its default")
+        require_whole("data.scenes_seed", scenes_seed, at_least=0, fix="0 is a seed")
+        require_whole("data.rays", rays, at_least=FEWEST_RAYS, fix="data.rays=128")
+        require_number("data.max_range", max_range, above=0, unit="m", fix="data.max_range=8")
+        require_number("data.cell_size", cell_size, above=0, unit="m", fix="data.cell_size=0.25")
+        require_share("data.dropout", dropout, fix="data.dropout=0.02: one return of fifty is lost")
+        require_number("data.noise", noise, at_least=0, unit="m", fix="data.noise=0.02")
         require(
             len(elevations) > 0 and all(-45 <= angle <= 45 for angle in elevations),
-            "elevations",
+            "data.elevations",
             expected="one or more angles of -45 to 45 degrees",
             got=list(elevations),
             fix="data.elevations=[0.0] is a flat scan",

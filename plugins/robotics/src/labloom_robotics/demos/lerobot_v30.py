@@ -21,13 +21,12 @@ from labloom_robotics.demos.files import refuse_to_overwrite, write_json
 from labloom_robotics.demos.lerobot import (
     INFO,
     assembled,
-    episodes_of,
     observation_features,
     read_info,
-    read_table,
     wanted_columns,
     with_video,
 )
+from labloom_robotics.demos.lerobot_tables import episodes_of, read_table
 from labloom_robotics.demos.lerobot_writing import (
     TASK,
     base_info,

@@ -29,7 +29,6 @@ from labloom_robotics.demos.episode import (
     Demonstrations,
     action_rows,
     check_demonstrations,
-    each_array,
     inferred_space,
     plain_rows,
 )
@@ -38,16 +37,11 @@ from labloom_robotics.demos.files import (
     opened_hdf5,
     read_dataset,
     read_json,
-    refuse_to_overwrite,
     require_dataset,
     require_key,
-    write_json,
 )
+from labloom_robotics.demos.minari_layout import MAIN, METADATA, SMALLEST_IMAGE, space_told
 from labloom_robotics.worlds import Observations
-
-METADATA, MAIN = "metadata.json", "main_data.hdf5"
-WRITTEN_AS = "0.5.3"  # the layout that we write
-SMALLEST_IMAGE = 32  # pixels; Minari takes smaller arrays for no images
 
 
 def is_minari(path: Path) -> bool:
@@ -76,7 +70,9 @@ def read_minari(path: Path, keys: Sequence[str] | None = None) -> Demonstrations
             got=str(stored),
             fix="write it again with Minari's data_format='hdf5'",
         )
-    told = {name: _space_told(metadata, name, folder) for name in ("observation", "action")}
+    told = {
+        name: space_told(metadata, name, folder / METADATA) for name in ("observation", "action")
+    }
     jpeg = bool(metadata.get("jpeg_encoding", True))
     file = folder / MAIN
     with opened_hdf5(file) as opened:
@@ -102,50 +98,6 @@ def read_minari(path: Path, keys: Sequence[str] | None = None) -> Demonstrations
         environment=_environment(metadata),
     )
     return check_demonstrations(found, str(file))
-
-
-def write_minari(demonstrations: Demonstrations, path: Path, *, name: str = "demos-v0") -> None:
-    """Write a data set that Minari 0.5 reads.
-
-    Args:
-        demonstrations: with the final observation of every episode.
-        path: the folder ``<name>-vN``, new or empty; its ``data`` is written.
-        name: the data set's id, ``namespace/name-vN``.
-
-    Raises:
-        DataError: the folder is not empty, or an episode lacks its final observation.
-    """
-    refuse_to_overwrite(path)
-    for i, episode in enumerate(demonstrations.episodes):
-        if not episode.has_final_observation:
-            raise DataError(
-                f"episode {i} has no final observation",
-                expected="one row more of observations than of actions, as Minari has them",
-                got=f"{len(episode)} of both",
-                fix="write LeRobot's or robomimic's format, which do without",
-            )
-    folder = path / "data"
-    folder.mkdir(parents=True)
-    with h5py.File(folder / MAIN, "w", track_order=True) as file:
-        for i, episode in enumerate(demonstrations.episodes):
-            _write_episode(file.create_group(f"episode_{i}"), i, episode, demonstrations.cost_names)
-    write_json(
-        folder / METADATA,
-        {
-            "dataset_id": name,
-            "total_episodes": len(demonstrations),
-            "total_steps": sum(map(len, demonstrations.episodes)),
-            "data_format": "hdf5",
-            "jpeg_encoding": False,
-            "observation_space": json.dumps(_space_as_json(demonstrations.observation_space)),
-            "action_space": json.dumps(_space_as_json(demonstrations.action_space)),
-            "minari_version": WRITTEN_AS,
-            "dataset_size": round((folder / MAIN).stat().st_size / 1e6, 1),  # MB
-            "cost_names": list(demonstrations.cost_names),
-            "frames_per_second": demonstrations.frames_per_second,
-            "environment": demonstrations.environment,
-        },
-    )
 
 
 def _episode(
@@ -257,73 +209,3 @@ def _environment(metadata: Mapping[str, Any]) -> str:
         return str(json.loads(metadata["env_spec"])["id"])
     except (KeyError, TypeError, json.JSONDecodeError):
         return str(metadata.get("environment", ""))
-
-
-def _space_told(metadata: Mapping[str, Any], name: str, folder: Path) -> spaces.Space | None:
-    """The space that the metadata tell; None where they do not, as before Minari 0.4.2."""
-    text = metadata.get(f"{name}_space")
-    if text is None:
-        return None
-    try:
-        return _space_of_json(json.loads(text))
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"{folder / METADATA}: {name}_space cannot be used",
-            expected="Box, Discrete that starts at 0, or Dict of Boxes",
-            got=str(text)[:120],
-            fix="flatten or rename what was recorded",
-        ) from error
-
-
-def _space_of_json(told: Mapping[str, Any]) -> spaces.Space:
-    if told["type"] == "Box":
-        dtype = np.dtype(told["dtype"])
-        low, high = (np.array(told[side], dtype=dtype) for side in ("low", "high"))
-        return spaces.Box(low, high, tuple(told["shape"]), dtype.type)
-    if told["type"] == "Discrete" and told.get("start", 0) == 0:
-        return spaces.Discrete(told["n"])
-    if told["type"] == "Dict":
-        return spaces.Dict({key: _space_of_json(s) for key, s in told["subspaces"].items()})
-    raise ValueError(told["type"])
-
-
-def _space_as_json(space: spaces.Space) -> dict[str, Any]:
-    if isinstance(space, spaces.Dict):
-        return {
-            "type": "Dict",
-            "subspaces": {key: _space_as_json(part) for key, part in space.spaces.items()},
-        }
-    if isinstance(space, spaces.Discrete):
-        return {"type": "Discrete", "dtype": "int64", "start": 0, "n": int(space.n)}
-    return {
-        "type": "Box",
-        "dtype": str(space.dtype),
-        "shape": list(space.shape),
-        "low": space.low.tolist(),
-        "high": space.high.tolist(),
-    }
-
-
-def _write_episode(
-    group: h5py.Group, number: int, episode: Demonstration, cost_names: Sequence[str]
-) -> None:
-    steps = len(episode)
-    group.attrs["id"] = number
-    group.attrs["total_steps"] = steps
-    if episode.seed is not None:
-        group.attrs["seed"] = episode.seed
-    if isinstance(episode.observations, dict):
-        for key, rows in episode.observations.items():
-            group.create_dataset(f"observations/{key}", data=rows)
-    else:
-        group.create_dataset("observations", data=each_array(episode.observations, np.asarray))
-    group.create_dataset("actions", data=episode.actions)
-    group.create_dataset("rewards", data=episode.rewards)
-    for key, ended in (("terminations", episode.terminated), ("truncations", episode.truncated)):
-        group.create_dataset(key, data=np.arange(steps) == (steps - 1 if ended else -1))
-    for key, value in episode.info.items():
-        if isinstance(value, (bool, int, float)):  # t + 1 rows, as Minari has them
-            group.create_dataset(f"infos/{key}", data=np.array([value] * (steps + 1)))
-    for i, name in enumerate(cost_names if episode.costs is not None else ()):
-        column = np.concatenate([[0], episode.costs[:, i]]).astype(np.float32)
-        group.create_dataset(f"infos/costs/{name}", data=column)

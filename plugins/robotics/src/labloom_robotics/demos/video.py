@@ -29,7 +29,8 @@ def read_frames(file: Path, start: float = 0.0, frames: int | None = None) -> ND
             f"{file} needs the package 'av' to be decoded",
             expected="av, which brings FFmpeg",
             got="not installed",
-            fix="pip install av, or name observations without video: data.keys=[state]",
+            fix="pip install 'labloom-robotics[video]', or observations without video: "
+            "data.keys=[state]",
         ) from error
     try:
         with av.open(str(require_file(file))) as container:

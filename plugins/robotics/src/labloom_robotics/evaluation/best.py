@@ -5,38 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.seed import isolate_rng
-
-
-class BestEpoch:
-    """Remembers whether a validation epoch is the best so far.
-
-    Args:
-        monitor: name of the logged metric; None: each epoch counts as better than those before.
-        mode: whether a smaller or a larger value is better.
-    """
-
-    def __init__(self, monitor: str | None, mode: Literal["min", "max"]) -> None:
-        self.monitor = monitor
-        self.mode = mode
-        self.value: float | None = None
-
-    def improved(self, trainer: pl.Trainer) -> bool:
-        """True if the epoch that has just been validated is the one to show."""
-        if self.monitor is None or self.monitor not in trainer.callback_metrics:
-            return True
-        value = float(trainer.callback_metrics[self.monitor])
-        if self.value is None:
-            better = True
-        else:
-            better = value > self.value if self.mode == "max" else value < self.value
-        if better:
-            self.value = value
-        return better
 
 
 @contextmanager

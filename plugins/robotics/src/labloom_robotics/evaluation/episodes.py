@@ -75,7 +75,7 @@ def play(batch: EpisodeBatch, controller: Controller) -> Episodes:
     raise DataError(
         f"an episode of {type(world).__name__} does not end",
         expected=f"at most {LONGEST_EPISODE} steps",
-        fix="give it a limit, e.g. data.env_options.max_episode_steps=1000",
+        fix="give it a limit, e.g. +data.env_options.max_episode_steps=1000",
     )
 
 

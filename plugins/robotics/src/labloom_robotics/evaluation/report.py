@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytorch_lightning as pl
 
-from labloom_robotics.evaluation.best import BestEpoch, undisturbed, weights_of_best
+from labloom.callbacks.best_epoch import BestEpoch
+from labloom_robotics.evaluation.best import undisturbed, weights_of_best
 from labloom_robotics.evaluation.metrics import EpisodeMetrics, Row
 from labloom_robotics.evaluation.recorder import Recording, record
 from labloom_robotics.worlds import World

@@ -13,6 +13,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from labloom.arguments import require_number, require_whole, under
 from labloom.errors import ConfigError
 from labloom_robotics.evaluation.controller import Controller
 from labloom_robotics.worlds import Observations, World
@@ -34,7 +35,7 @@ class ShieldOptions:
         speed_action: which number of an action is the forward speed; its lower bound is standing.
 
     Raises:
-        ConfigError: a distance or the angle is out of range.
+        ConfigError: a distance, the angle or the number of the speed is out of range.
     """
 
     stop: float = 0.06
@@ -44,20 +45,24 @@ class ShieldOptions:
     speed_action: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.stop < self.slow:
+        for key, distance in under("module.shield", stop=self.stop, slow=self.slow):
+            require_number(key, distance, at_least=0)
+        require_whole("module.shield.speed_action", self.speed_action, at_least=0)
+        if self.stop >= self.slow:
             raise ConfigError(
                 "module.shield.stop and module.shield.slow cannot be used",
-                expected="0 <= stop < slow",
+                expected="stop below slow",
                 got=f"stop={self.stop}, slow={self.slow}",
                 fix="set e.g. module.shield.stop=0.06 module.shield.slow=0.2",
             )
-        if not 0 < self.sector <= 360:
-            raise ConfigError(
-                "module.shield.sector is out of range",
-                expected="degrees, above 0 and at most 360",
-                got=repr(self.sector),
-                fix="set e.g. module.shield.sector=120",
-            )
+        require_number(
+            "module.shield.sector",
+            self.sector,
+            above=0,
+            at_most=360,
+            unit="degrees",
+            fix="set e.g. module.shield.sector=120",
+        )
 
 
 class ShieldedController:
@@ -118,10 +123,11 @@ class ShieldedController:
 
     def _speed_bounds(self, world: World) -> tuple[float, float]:
         space, index = world.action_space, self.options.speed_action
-        if not isinstance(space, spaces.Box) or not index < math.prod(space.shape):
+        bounded = isinstance(space, spaces.Box) and space.is_bounded()
+        if not bounded or not index < math.prod(space.shape):
             raise ConfigError(
                 "module.shield limits a forward speed, and this world's actions have none",
-                expected=f"a Box of actions whose number {index} is the forward speed",
+                expected=f"a bounded Box of actions whose number {index} is the forward speed",
                 got=str(space),
                 fix="set module.shield=null, or choose a world with continuous actions",
             )

@@ -61,6 +61,9 @@ class RolloutLoader:
         count = len(gathered["actions"])
         self.collector.report(self.actor, self._rollout.flat_observations, count)
         for _ in range(self.plan.passes):
+            if count <= self.plan.batch_size:  # losses are means: the order makes no difference
+                yield gathered
+                continue
             order = torch.randperm(count, generator=self.generators.order)
             for chosen in order.to(gathered["actions"].device).split(self.plan.batch_size):
                 yield {name: _picked(value, chosen) for name, value in gathered.items()}

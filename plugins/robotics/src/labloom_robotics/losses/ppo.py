@@ -5,8 +5,6 @@ Legend of shapes: ``b`` batch, ``c`` columns of values: the reward, then each co
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -22,19 +20,17 @@ def probability_ratio(log_prob: Tensor, old_log_prob: Tensor) -> Tensor:
 def clipped_surrogate(ratio: Tensor, advantages: Tensor, clip: float) -> Tensor:
     """Equation 7 with its sign changed, so that it is minimised; a scalar.
 
-    ``min(A r, A clip(r))`` is ``A`` times a ratio that is limited only where it would earn: from
-    above where the advantage is positive, from below where it is not. So written, there is one
-    product to differentiate instead of two and a minimum.
+    ``min(A r, A clip(r))`` is ``min(A r, A + epsilon |A|)``: what a ratio at its limit earns, from
+    above where the advantage is positive, from below where it is not. So written, only one product
+    is differentiated.
 
     Args:
         ratio: new over old probability of the actions, [b].
         advantages: how much better the actions were than the policy, [b].
         clip: epsilon; beyond 1 - clip and 1 + clip a ratio earns nothing more.
     """
-    earns = advantages > 0
-    lowest = torch.where(earns, -math.inf, 1.0 - clip)
-    highest = torch.where(earns, 1.0 + clip, math.inf)
-    return -(advantages * ratio.clamp(lowest, highest)).mean()
+    most = torch.add(advantages, advantages.abs(), alpha=clip)
+    return -torch.minimum(advantages * ratio, most).mean()
 
 
 def value_loss(values: Tensor, returns: Tensor) -> Tensor:

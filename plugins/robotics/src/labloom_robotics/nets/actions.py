@@ -26,7 +26,7 @@ class ActionScale(nn.Module):
 
     Attributes:
         centre: of the bounds, in the units of the action, [a].
-        reach: half of what lies between the bounds, [a].
+        reach: half of what lies between the bounds, [a]; 1 where they are equal.
     """
 
     def __init__(self, space: PlainSpace) -> None:
@@ -35,7 +35,8 @@ class ActionScale(nn.Module):
         finite = np.isfinite(low) & np.isfinite(high)
         low, high = np.where(finite, low, -1.0), np.where(finite, high, 1.0)
         self.register_buffer("centre", torch.tensor((low + high) / 2, dtype=torch.float32))
-        self.register_buffer("reach", torch.tensor((high - low) / 2, dtype=torch.float32))
+        reach = np.where(high > low, (high - low) / 2, 1.0)  # numbers are divided by it
+        self.register_buffer("reach", torch.tensor(reach, dtype=torch.float32))
 
     def to_units(self, numbers: Tensor) -> Tensor:
         """Actions of numbers, both [b, a]."""

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from labloom.arguments import require_number, require_whole, under
 from labloom_robotics.experience.actor import Decision, TensorObservations
-from labloom_robotics.experience.plan import Plan
+from labloom_robotics.experience.plan import Plan, Replay
 from labloom_robotics.nets.encoders import Encoder
 
 Batch = Mapping[str, Any]
@@ -74,6 +75,38 @@ class Algorithm(nn.Module, ABC):
 
     def _encoders(self) -> Iterator[Encoder]:
         return (part for part in self.modules() if isinstance(part, Encoder))
+
+
+def replay_plan(
+    *,
+    collections: int,
+    steps: int,
+    updates: int,
+    batch_size: int,
+    capacity: int,
+    warmup: int,
+    n_step: int,
+    gamma: float,
+) -> Replay:
+    """The plan of an algorithm that learns from a replay buffer; arguments are those of ``Replay``.
+
+    Raises:
+        ConfigError: one is out of range; the message names it.
+    """
+    counts = {
+        "collections": collections,
+        "steps": steps,
+        "updates": updates,
+        "batch_size": batch_size,
+        "capacity": capacity,
+        "n_step": n_step,
+    }
+    for key, value in under("model", **counts):
+        require_whole(key, value, at_least=1)
+    # A warm-up that is longer than the buffer would never be over.
+    require_whole("model.warmup", warmup, at_least=0, at_most=capacity, unit="(capacity)")
+    require_number("model.gamma", gamma, at_least=0, at_most=1)
+    return Replay(**counts, warmup=warmup, gamma=gamma)
 
 
 def frozen_copy(network: nn.Module) -> nn.Module:

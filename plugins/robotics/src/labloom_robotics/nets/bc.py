@@ -10,10 +10,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from labloom_robotics.nets.arguments import require_choice, require_hidden
+from labloom.arguments import require_choice
 from labloom_robotics.nets.encoders import Encoder, EncoderOptions, Scan
 from labloom_robotics.nets.imitation import outputs_of, statistical_encoder
-from labloom_robotics.nets.layers import ACTIVATIONS, MLP, Activation
+from labloom_robotics.nets.layers import ACTIVATIONS, MLP, Activation, require_hidden
 from labloom_robotics.spaces import PlainSpace
 
 
@@ -58,7 +58,7 @@ class BehaviourCloning(nn.Module):
     ) -> None:
         super().__init__()
         require_hidden(hidden)
-        require_choice("activation", activation, ACTIVATIONS)
+        require_choice("model.activation", activation, ACTIVATIONS)
         options = EncoderOptions(
             scan_encoder=scan_encoder,
             scan_key=scan_key,

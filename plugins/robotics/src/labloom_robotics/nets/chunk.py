@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from labloom.arguments import require_number, require_whole, under
 from labloom.errors import ConfigError
-from labloom_robotics.nets.arguments import require_at_least, require_between
 from labloom_robotics.nets.encoders import Encoder, EncoderOptions, Scan
 from labloom_robotics.nets.imitation import outputs_of, statistical_encoder
 from labloom_robotics.spaces import PlainSpace
@@ -69,8 +69,9 @@ class ActionChunking(nn.Module):
         encoder_frozen: bool = False,
     ) -> None:
         super().__init__()
-        require_at_least(1, chunk=chunk, dim=dim, depth=depth, heads=heads)
-        require_between(0, 0.9, dropout=dropout)
+        for key, value in under("model", chunk=chunk, dim=dim, depth=depth, heads=heads):
+            require_whole(key, value, at_least=1)
+        require_number("model.dropout", dropout, at_least=0, at_most=0.9)
         if dim % heads != 0:
             raise ConfigError(
                 f"model.heads={heads} does not divide model.dim={dim}",

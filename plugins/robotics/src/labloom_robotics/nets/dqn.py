@@ -10,19 +10,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from labloom.arguments import require_choice, require_number, require_whole, under
 from labloom_robotics.experience.actor import Decision, TensorObservations
-from labloom_robotics.experience.plan import Replay
 from labloom_robotics.losses.dqn import double_q_target, dueling, linear_decay, q_loss, q_target
 from labloom_robotics.nets.actions import number_of_actions
-from labloom_robotics.nets.algorithm import Algorithm, Batch, follow, frozen_copy
-from labloom_robotics.nets.arguments import (
-    require_at_least,
-    require_between,
-    require_choice,
-    require_hidden,
-)
+from labloom_robotics.nets.algorithm import Algorithm, Batch, follow, frozen_copy, replay_plan
 from labloom_robotics.nets.encoders import Encoder, EncoderOptions, Scan
-from labloom_robotics.nets.layers import ACTIVATIONS, MLP, Activation, linear
+from labloom_robotics.nets.layers import ACTIVATIONS, MLP, Activation, linear, require_hidden
 from labloom_robotics.spaces import PlainSpace
 
 
@@ -42,7 +36,8 @@ class DQN(Algorithm):
         updates: batches after each time it collects.
         batch_size: transitions in a batch.
         capacity: transitions that are kept.
-        warmup: transitions collected by random actions before the first batch.
+        warmup: transitions collected by random actions before the first batch, at most
+            ``capacity``.
         n_step: rewards summed before the bootstrap (Sutton 1988; Hessel et al. 2018,
             arXiv:1710.02298).
         gamma: discount of a step, 0 to 1.
@@ -99,15 +94,7 @@ class DQN(Algorithm):
     ) -> None:
         super().__init__()
         self.actions = number_of_actions(action_space, "DQN")
-        require_at_least(1, collections=collections, steps=steps, updates=updates)
-        require_at_least(1, batch_size=batch_size, capacity=capacity, n_step=n_step)
-        require_at_least(1, target_every=target_every)
-        require_at_least(0, warmup=warmup)
-        require_between(0, 1, gamma=gamma, target_share=target_share, epsilon_share=epsilon_share)
-        require_between(0, 1, epsilon_start=epsilon_start, epsilon_end=epsilon_end)
-        require_choice("activation", activation, ACTIVATIONS)
-        require_hidden(hidden)
-        self.plan = Replay(
+        self.plan = replay_plan(
             collections=collections,
             steps=steps,
             updates=updates,
@@ -117,6 +104,17 @@ class DQN(Algorithm):
             n_step=n_step,
             gamma=gamma,
         )
+        require_whole("model.target_every", target_every, at_least=1)
+        for key, value in under(
+            "model",
+            target_share=target_share,
+            epsilon_share=epsilon_share,
+            epsilon_start=epsilon_start,
+            epsilon_end=epsilon_end,
+        ):
+            require_number(key, value, at_least=0, at_most=1)
+        require_choice("model.activation", activation, ACTIVATIONS)
+        require_hidden(hidden)
         self.double = double
         self.target_every, self.target_share = target_every, target_share
         self.epsilon_start, self.epsilon_end = epsilon_start, epsilon_end

@@ -14,17 +14,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from labloom.arguments import require_choice, require_whole
 from labloom.errors import ConfigError
-from labloom_robotics.nets.arguments import require_at_least, require_choice
 from labloom_robotics.nets.images import IMAGE_FEATURES, ImageEncoder, is_image
 from labloom_robotics.nets.normalise import RunningNormaliser
 from labloom_robotics.nets.pretrained import read_encoder
 from labloom_robotics.nets.scan import ScanEncoder
-from labloom_robotics.spaces import PlainSpace
+from labloom_robotics.spaces import PlainSpace, bounds
 
-Scan = Literal["flat", "conv"]
-SCANS = ("flat", "conv")
+Scan = Literal["flat", "log", "conv"]
+SCANS = ("flat", "log", "conv")
 ONLY = ""  # key of an observation that is no Dict
+NEAREST = 0.02  # share of the range below which the log scale tells distances apart no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,8 @@ class EncoderOptions:
     """How observations are read; part of the arguments of every algorithm.
 
     Args:
-        scan_encoder: ``flat``: a scan is numbers like others; ``conv``: ``ScanEncoder`` reads it.
+        scan_encoder: ``flat``: a scan is numbers like others; ``log``: the same on a log scale, so
+            that what is near counts most; ``conv``: ``ScanEncoder`` reads it.
         scan_key: name of the scan in a Dict; an observation that is no Dict is the scan itself.
         scan_width: channels of a ray.
         scan_features: features of a scan.
@@ -48,9 +50,10 @@ class EncoderOptions:
     encoder_frozen: bool = False
 
     def __post_init__(self) -> None:
-        require_choice("scan_encoder", self.scan_encoder, SCANS)
-        require_at_least(1, scan_width=self.scan_width, scan_features=self.scan_features)
-        if self.scan_encoder == "flat" and (self.encoder_from or self.encoder_frozen):
+        require_choice("model.scan_encoder", self.scan_encoder, SCANS)
+        for name in ("scan_width", "scan_features"):
+            require_whole(f"model.{name}", getattr(self, name), at_least=1)
+        if self.scan_encoder != "conv" and (self.encoder_from or self.encoder_frozen):
             raise ConfigError(
                 "model.encoder_from and model.encoder_frozen need a scan's encoder",
                 expected="model.scan_encoder=conv",
@@ -74,7 +77,7 @@ class Encoder(nn.Module):
         out_features: f.
 
     Raises:
-        ConfigError: there is no scan where one should be read.
+        ConfigError: there is no scan where one should be read, or it has no log scale.
     """
 
     def __init__(self, space: PlainSpace, options: EncoderOptions, normalise: bool = False) -> None:
@@ -82,6 +85,7 @@ class Encoder(nn.Module):
         parts = dict(space["spaces"]) if space["kind"] == "dict" else {ONLY: space}
         self.options = options
         self.scan_key = _scan_key(parts, options)
+        self.log_key = self.scan_key if options.scan_encoder == "log" else None
         self.images = nn.ModuleDict()
         self.image_keys: list[str] = []
         self.one_hot: dict[str, int] = {}
@@ -89,7 +93,7 @@ class Encoder(nn.Module):
         self.scan: ScanEncoder | None = None
         numbers = 0
         for key, part in parts.items():
-            if key == self.scan_key:
+            if key == self.scan_key and key != self.log_key:
                 self.scan = _scan_encoder(part["shape"], options)
             elif is_image(part):
                 self.image_keys.append(key)
@@ -103,7 +107,11 @@ class Encoder(nn.Module):
         scanned = self.scan.out_features if self.scan is not None else 0
         self.out_features = numbers + scanned + IMAGE_FEATURES * len(self.image_keys)
         # The usual case, a vector of numbers, takes no detour.
-        self.is_vector = parts.keys() == set(self.flat_keys) == {ONLY} and not self.one_hot
+        self.is_vector = (
+            parts.keys() == set(self.flat_keys) == {ONLY}
+            and not self.one_hot
+            and self.log_key is None
+        )
         self.weights_pending = options.encoder_from is not None
         self.register_load_state_dict_post_hook(_weights_have_come)
 
@@ -154,10 +162,18 @@ class Encoder(nn.Module):
         rows = [
             functional.one_hot(parts[key].long(), self.one_hot[key]).float()
             if key in self.one_hot
+            else near_in_full(parts[key].flatten(1).float())
+            if key == self.log_key
             else parts[key].flatten(1).float()
             for key in self.flat_keys
         ]
         return rows[0] if len(rows) == 1 else torch.cat(rows, dim=1)
+
+
+def near_in_full(scan: Tensor) -> Tensor:
+    """Shares of the range, 0 to 1, on a log scale from -1 (touching) to 1 (nothing in range)."""
+    lowest, highest = math.log(NEAREST), math.log(1.0 + NEAREST)
+    return (torch.log(scan + NEAREST) - lowest) * (2.0 / (highest - lowest)) - 1.0
 
 
 def _by_key(observations: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
@@ -171,9 +187,17 @@ def _scan_key(parts: dict[str, PlainSpace], options: EncoderOptions) -> str | No
     part = parts.get(key)
     if part is None or part["kind"] != "box" or is_image(part) or len(part["shape"]) > 2:
         raise ConfigError(
-            "model.scan_encoder=conv finds no scan in what this data observes",
+            f"model.scan_encoder={options.scan_encoder} finds no scan in what this data observes",
             expected=f"distances of rays, [rays], under the key '{options.scan_key}'",
             got=f"{', '.join(parts)}" if key else f"a {dict(parts[ONLY])}",
+            fix="set model.scan_encoder=flat, or model.scan_key to the key of the scan",
+        )
+    lowest = float(bounds(part)[0].min())
+    if options.scan_encoder == "log" and -math.inf < lowest < 0:
+        raise ConfigError(
+            "model.scan_encoder=log needs distances, and what this data observes can be below 0",
+            expected="shares of a range, 0 to 1",
+            got=f"numbers from {lowest:g}",
             fix="set model.scan_encoder=flat, or model.scan_key to the key of the scan",
         )
     return key

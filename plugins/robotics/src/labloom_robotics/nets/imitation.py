@@ -37,8 +37,10 @@ def statistical_encoder(
         means, stds = [], []
         for key in encoder.flat_keys:
             size = encoder.one_hot.get(key) or math.prod(parts[key]["shape"])
-            means += told.get(key, {}).get("mean", [0.0] * size)
-            stds += told.get(key, {}).get("std", [1.0] * size)
+            # Statistics are of what was recorded; on its log scale a scan lies in -1 to 1 already.
+            part = {} if key == encoder.log_key else told.get(key, {})
+            means += part.get("mean", [0.0] * size)
+            stds += part.get("std", [1.0] * size)
         encoder.normaliser.mean.copy_(torch.tensor(means))
         encoder.normaliser.std.copy_(torch.tensor(stds))
     return encoder

@@ -16,15 +16,17 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from labloom.arguments import require
+
 Activation = Literal["tanh", "relu", "elu"]
 
 
 def tanh(x: Tensor) -> Tensor:
-    """Hyperbolic tangent, as 2 sigmoid(2x) - 1; differs from ``torch.tanh`` by at most 2e-7.
+    """Hyperbolic tangent, as 1 - 2 sigmoid(-2x); differs from ``torch.tanh`` by at most 2e-7.
 
     On a CPU torch takes about five times as long for its own, a fifth of a step of PPO.
     """
-    return torch.sigmoid(x * 2.0) * 2.0 - 1.0
+    return torch.rsub((x * -2.0).sigmoid_(), 1.0, alpha=2.0)
 
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -33,6 +35,21 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "elu": nn.functional.elu,
 }
 HIDDEN_GAIN = math.sqrt(2)
+
+
+def require_hidden(hidden: Sequence[int]) -> None:
+    """Refuse hidden layers of a model of which there is none, or one without units.
+
+    Raises:
+        ConfigError: naming ``model.hidden``.
+    """
+    require(
+        len(hidden) > 0 and all(type(units) is int and units > 0 for units in hidden),
+        "model.hidden",
+        expected="units of each hidden layer, at least one layer",
+        got=list(hidden),
+        fix="set e.g. model.hidden=[64,64]",
+    )
 
 
 class StackedLinear(nn.Module):

@@ -6,27 +6,21 @@ of a continuous action, ``h`` hidden units.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from labloom.arguments import require_choice, require_number, require_whole, under
 from labloom_robotics.experience.actor import Decision, TensorObservations
 from labloom_robotics.experience.plan import Rollouts
 from labloom_robotics.losses import ppo as loss
 from labloom_robotics.nets import distributions
 from labloom_robotics.nets.actions import ActionScale, action_numbers
 from labloom_robotics.nets.algorithm import Algorithm, Batch
-from labloom_robotics.nets.arguments import (
-    require_at_least,
-    require_between,
-    require_choice,
-    require_hidden,
-)
 from labloom_robotics.nets.encoders import Encoder, EncoderOptions, Scan
-from labloom_robotics.nets.layers import ACTIVATIONS, Activation, StackedMLP, linear
+from labloom_robotics.nets.layers import ACTIVATIONS, Activation, StackedMLP, linear, require_hidden
 from labloom_robotics.nets.normalise import RunningNormaliser
 from labloom_robotics.spaces import PlainSpace
 
@@ -112,16 +106,19 @@ class PPO(Algorithm):
         encoder_frozen: bool = False,
     ) -> None:
         super().__init__()
-        require_at_least(1, steps=steps, passes=passes, batch_size=batch_size)
-        require_between(0, 1, gamma=gamma, gae_lambda=gae_lambda)
-        require_between(0, math.inf, value_weight=value_weight, entropy_weight=entropy_weight)
-        require_between(1e-3, 10, clip=clip)
-        require_choice("clip_decay", clip_decay, ("constant", "linear"))
-        require_choice("activation", activation, ACTIVATIONS)
+        for key, value in under("model", steps=steps, passes=passes, batch_size=batch_size):
+            require_whole(key, value, at_least=1)
+        for key, value in under("model", gamma=gamma, gae_lambda=gae_lambda):
+            require_number(key, value, at_least=0, at_most=1)
+        for key, value in under("model", value_weight=value_weight, entropy_weight=entropy_weight):
+            require_number(key, value, at_least=0)
+        require_number("model.clip", clip, at_least=1e-3, at_most=10)
+        require_choice("model.clip_decay", clip_decay, ("constant", "linear"))
+        require_choice("model.activation", activation, ACTIVATIONS)
         require_hidden(hidden)
-        for name, limit in (("target_kl", target_kl), ("value_clip", value_clip)):
-            if limit is not None:
-                require_between(0, math.inf, **{name: limit})
+        for key, value in under("model", target_kl=target_kl, value_clip=value_clip):
+            if value is not None:
+                require_number(key, value, at_least=0)
         self.plan = Rollouts(
             steps=steps, passes=passes, batch_size=batch_size, gamma=gamma, gae_lambda=gae_lambda
         )

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from labloom.arguments import require_number
 from labloom.errors import ConfigError, listing, nearest
 from labloom_robotics.losses.lagrange import multiplier_update, penalised_advantages
 from labloom_robotics.nets.algorithm import Batch
-from labloom_robotics.nets.arguments import require_between
-from labloom_robotics.nets.ppo import PPO
+from labloom_robotics.nets.encoders import Scan
+from labloom_robotics.nets.layers import Activation
+from labloom_robotics.nets.ppo import PPO, Decay
 from labloom_robotics.spaces import PlainSpace
 
 
@@ -35,7 +35,29 @@ class PPOLagrange(PPO):
             of reward.
         multiplier_rate: how much a multiplier changes in an epoch for a unit of cost too much.
         multiplier_max: largest multiplier.
-        **ppo: see ``PPO``.
+        steps: see ``PPO``.
+        passes: see there.
+        batch_size: see there.
+        gamma: see there.
+        gae_lambda: see there.
+        clip: see there.
+        clip_decay: see there.
+        value_clip: see there.
+        normalise_advantages: see there.
+        value_weight: see there.
+        entropy_weight: see there.
+        target_kl: see there.
+        hidden: see there.
+        activation: see there.
+        log_std: see there.
+        normalise_observations: see there.
+        normalise_returns: see there.
+        scan_encoder: see there.
+        scan_key: see there.
+        scan_width: see there.
+        scan_features: see there.
+        encoder_from: see there.
+        encoder_frozen: see there.
 
     Attributes:
         multipliers: [k], 0 for costs without a limit.
@@ -48,7 +70,7 @@ class PPOLagrange(PPO):
     multipliers: Tensor
     limits: Tensor
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (each is a choice to sweep over)
         self,
         observation_space: PlainSpace,
         action_space: PlainSpace,
@@ -58,14 +80,63 @@ class PPOLagrange(PPO):
         multiplier: float = 0.0,
         multiplier_rate: float = 0.05,
         multiplier_max: float = 100.0,
-        **ppo: Any,
+        steps: int = 128,
+        passes: int = 10,
+        batch_size: int = 256,
+        gamma: float = 0.99,
+        gae_lambda: float = 0.95,
+        clip: float = 0.2,
+        clip_decay: Decay = "constant",
+        value_clip: float | None = None,
+        normalise_advantages: bool = True,
+        value_weight: float = 0.5,
+        entropy_weight: float = 0.0,
+        target_kl: float | None = None,
+        hidden: Sequence[int] = (64, 64),
+        activation: Activation = "tanh",
+        log_std: float = 0.0,
+        normalise_observations: bool = False,
+        normalise_returns: bool = False,
+        scan_encoder: Scan = "flat",
+        scan_key: str = "scan",
+        scan_width: int = 32,
+        scan_features: int = 64,
+        encoder_from: str | None = None,
+        encoder_frozen: bool = False,
     ) -> None:
-        super().__init__(observation_space, action_space, cost_names, **ppo)
+        super().__init__(
+            observation_space,
+            action_space,
+            cost_names,
+            steps=steps,
+            passes=passes,
+            batch_size=batch_size,
+            gamma=gamma,
+            gae_lambda=gae_lambda,
+            clip=clip,
+            clip_decay=clip_decay,
+            value_clip=value_clip,
+            normalise_advantages=normalise_advantages,
+            value_weight=value_weight,
+            entropy_weight=entropy_weight,
+            target_kl=target_kl,
+            hidden=hidden,
+            activation=activation,
+            log_std=log_std,
+            normalise_observations=normalise_observations,
+            normalise_returns=normalise_returns,
+            scan_encoder=scan_encoder,
+            scan_key=scan_key,
+            scan_width=scan_width,
+            scan_features=scan_features,
+            encoder_from=encoder_from,
+            encoder_frozen=encoder_frozen,
+        )
         given = {name: limit for name, limit in limits.items() if limit is not None}
         _check_limits(given, cost_names)
-        require_between(0, math.inf, multiplier_max=multiplier_max)
-        require_between(0, multiplier_max, multiplier=multiplier)
-        require_between(0, math.inf, multiplier_rate=multiplier_rate)
+        require_number("model.multiplier_max", multiplier_max, at_least=0)
+        require_number("model.multiplier", multiplier, at_least=0, at_most=multiplier_max)
+        require_number("model.multiplier_rate", multiplier_rate, at_least=0)
         self.cost_names = list(cost_names)
         self.multiplier_rate, self.multiplier_max = multiplier_rate, multiplier_max
         bounds = [float(given.get(name, math.inf)) for name in cost_names]
@@ -85,19 +156,6 @@ class PPOLagrange(PPO):
             self.multipliers, costs, self.limits, self.multiplier_rate, self.multiplier_max
         )
         self.multipliers.copy_(torch.where(self.limits.isfinite(), changed, 0.0))
-
-
-def _with_arguments_of_ppo() -> inspect.Signature:
-    """The constructor's signature with those of ``PPO`` in the place of ``**ppo``.
-
-    So a misspelt key is found in the config, and the command line knows all of them.
-    """
-    own = inspect.signature(PPOLagrange).parameters
-    named = {name: entry for name, entry in own.items() if name != "ppo"}
-    return inspect.Signature(list({**inspect.signature(PPO).parameters, **named}.values()))
-
-
-PPOLagrange.__signature__ = _with_arguments_of_ppo()  # type: ignore[attr-defined]
 
 
 def _check_limits(limits: Mapping[str, float], cost_names: Sequence[str]) -> None:
@@ -120,4 +178,4 @@ def _check_limits(limits: Mapping[str, float], cost_names: Sequence[str]) -> Non
                 got=repr(name),
                 fix=f"set model.limits.{name}=null and +model.limits.{guess}={limit}",
             )
-        require_between(0, math.inf, **{f"limits.{name}": limit})
+        require_number(f"model.limits.{name}", limit, at_least=0)

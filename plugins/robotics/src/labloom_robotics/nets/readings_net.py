@@ -12,8 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from labloom.errors import ConfigError
-from labloom_robotics.nets.arguments import require_at_least
+from labloom.arguments import require_share, require_whole, under
 
 
 class ReadingsNet(nn.Module):
@@ -51,9 +50,10 @@ class ReadingsNet(nn.Module):
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
-        require_at_least(1, width=width)
-        require_at_least(0, depth=depth, frequencies=frequencies)
-        _require_share(dropout)
+        require_whole("model.width", width, at_least=1)
+        for key, value in under("model", depth=depth, frequencies=frequencies):
+            require_whole(key, value, at_least=0)
+        require_share("model.dropout", dropout)
         self.classes_shape = [num_classes, *target_shape]
         self.grid_shape = list(grid or [])
         layers: list[nn.Module] = [nn.Flatten()]
@@ -106,13 +106,3 @@ class Waves(nn.Module):
         waves = torch.cat([phases.sin(), phases.cos(), readings.unsqueeze(-1)], dim=-1)
         mixed = torch.einsum("bsq,sqe->bse", waves, self.weight) + self.bias
         return mixed.relu().flatten(1)
-
-
-def _require_share(dropout: float) -> None:
-    if not 0 <= dropout < 1:
-        raise ConfigError(
-            "model.dropout is out of range",
-            expected="a probability: at least 0 and below 1",
-            got=repr(dropout),
-            fix="set model.dropout to 0 (off) or e.g. 0.2",
-        )

@@ -12,17 +12,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from labloom.arguments import require_choice, require_number
 from labloom_robotics.experience.actor import Decision, TensorObservations
-from labloom_robotics.experience.plan import Replay
 from labloom_robotics.losses.sac import actor_loss, critic_loss, soft_target, temperature_loss
 from labloom_robotics.nets.actions import ActionScale, action_numbers
-from labloom_robotics.nets.algorithm import Algorithm, Batch, follow, frozen_copy
-from labloom_robotics.nets.arguments import (
-    require_at_least,
-    require_between,
-    require_choice,
-    require_hidden,
-)
+from labloom_robotics.nets.algorithm import Algorithm, Batch, follow, frozen_copy, replay_plan
 from labloom_robotics.nets.distributions import squashed_log_prob
 from labloom_robotics.nets.encoders import Encoder, EncoderOptions, Scan
 from labloom_robotics.nets.layers import (
@@ -32,6 +26,7 @@ from labloom_robotics.nets.layers import (
     StackedLinear,
     StackedMLP,
     linear,
+    require_hidden,
 )
 from labloom_robotics.spaces import PlainSpace
 
@@ -58,7 +53,8 @@ class SAC(Algorithm):
         updates: batches after each time it collects.
         batch_size: transitions in a batch.
         capacity: transitions that are kept.
-        warmup: transitions collected by random actions before the first batch.
+        warmup: transitions collected by random actions before the first batch, at most
+            ``capacity``.
         n_step: rewards summed before the bootstrap; the entropy of the steps between is left out.
         gamma: discount of a step, 0 to 1.
         target_share: by which the target critics move after every batch, tau.
@@ -106,14 +102,7 @@ class SAC(Algorithm):
     ) -> None:
         super().__init__()
         numbers = action_numbers(action_space, "SAC", bounded=True)
-        require_at_least(1, collections=collections, steps=steps, updates=updates)
-        require_at_least(1, batch_size=batch_size, capacity=capacity, n_step=n_step)
-        require_at_least(0, warmup=warmup)
-        require_between(0, 1, gamma=gamma, target_share=target_share)
-        require_between(1e-6, math.inf, temperature=temperature)
-        require_choice("activation", activation, ACTIVATIONS)
-        require_hidden(hidden)
-        self.plan = Replay(
+        self.plan = replay_plan(
             collections=collections,
             steps=steps,
             updates=updates,
@@ -123,6 +112,10 @@ class SAC(Algorithm):
             n_step=n_step,
             gamma=gamma,
         )
+        require_number("model.target_share", target_share, at_least=0, at_most=1)
+        require_number("model.temperature", temperature, at_least=1e-6)
+        require_choice("model.activation", activation, ACTIVATIONS)
+        require_hidden(hidden)
         self.target_share = target_share
         self.target_entropy = -float(numbers) if target_entropy is None else target_entropy
         options = EncoderOptions(

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from labloom.arguments import require_whole, under
 from labloom.errors import ConfigError
-from labloom_robotics.nets.arguments import require_at_least
 from labloom_robotics.nets.scan import RingBlock, ScanEncoder
 
 
@@ -54,7 +54,8 @@ class ScanNet(nn.Module):
         cell_width: int = 16,
     ) -> None:
         super().__init__()
-        require_at_least(1, width=width, features=features, cell_width=cell_width)
+        for key, value in under("model", width=width, features=features, cell_width=cell_width):
+            require_whole(key, value, at_least=1)
         if len(shape) not in (1, 2) or list(target_shape) not in ([], list(shape)):
             raise ConfigError(
                 "robotics_scan cannot read this data",

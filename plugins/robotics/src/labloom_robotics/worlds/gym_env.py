@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -45,6 +47,8 @@ def make_env(
     given.setdefault("disable_env_checker", True)
     if pictures and "render_mode" not in given and _draws(env):
         given["render_mode"] = RGB
+        # pygame draws into arrays here; without this SDL looks for a screen and says it has none.
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     try:
         made = gymnasium.make(env, **given)
     except gymnasium.error.DependencyNotInstalled as error:
@@ -57,6 +61,8 @@ def make_env(
             got=str(error),
             fix=f"data.env_options takes what gymnasium.make('{env}') takes",
         ) from error
+    if pictures:
+        _draw_without_a_screen()
     return VelocityCost(made) if COST in costs else made
 
 
@@ -149,6 +155,18 @@ def _draws(env: str) -> bool:
         return RGB in getattr(maker, "metadata", {}).get("render_modes", ())
     except (gymnasium.error.Error, ImportError, AttributeError):
         return False  # making it tells what is wrong
+
+
+def _draw_without_a_screen() -> None:
+    """Let MuJoCo draw by EGL where there is no screen.
+
+    Left alone it draws by GLFW, which without a screen fails at first, and at the second attempt
+    ends the process. It is asked for only once MuJoCo is there, which would otherwise not be
+    imported on a machine that lacks EGL as well.
+    """
+    screen = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    if sys.platform == "linux" and not screen and "mujoco" in sys.modules:
+        os.environ.setdefault("MUJOCO_GL", "egl")
 
 
 def _missing_package(env: str, error: Exception) -> ConfigError:

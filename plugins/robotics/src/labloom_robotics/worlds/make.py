@@ -9,6 +9,7 @@ from typing import Any
 
 import gymnasium
 
+from labloom.arguments import require_known, require_whole
 from labloom.errors import ConfigError, listing, nearest
 from labloom_robotics.worlds.base import World
 from labloom_robotics.worlds.gym_env import no_such_env
@@ -44,17 +45,11 @@ def make_world(
         ConfigError: there is no such world, or it has no such option.
         DataError: no network here reads its spaces.
     """
-    if not isinstance(num_agents, int) or isinstance(num_agents, bool) or num_agents < 1:
-        raise ConfigError(
-            "a world has at least one agent",
-            expected="a whole number, 1 or more",
-            got=repr(num_agents),
-            fix="data.num_agents=8",
-        )
+    require_whole("data.num_agents", num_agents, at_least=1, fix="data.num_agents=8")
     given = dict(options or {})
     if name in BUILT_IN:
         world = _located(BUILT_IN[name])
-        _refuse_unknown(world, name, given)
+        _refuse_unknown(world, given)
         return world(num_agents, **given)
     if not _known_to_gymnasium(name):
         raise _no_such_world(name)
@@ -66,7 +61,7 @@ def make_world(
             fix="data.vectorization=sync",
         )
     world = _located(VECTORIZATIONS[way])
-    _refuse_unknown(world, name, given)
+    _refuse_unknown(world, given)
     return world(num_agents, env=name, pictures=pictures, **given)
 
 
@@ -96,17 +91,9 @@ def _no_such_world(name: str) -> ConfigError:
     )
 
 
-def _refuse_unknown(world: type[World], name: str, given: Mapping[str, Any]) -> None:
+def _refuse_unknown(world: type[World], given: Mapping[str, Any]) -> None:
     """Refuse options that the constructor does not name; one with ``**`` checks them itself."""
     parameters = inspect.signature(world).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return
-    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-    for option in given:
-        if option not in known:
-            near = nearest(str(option), known)
-            raise ConfigError(
-                f"{name} has no option '{option}'",
-                expected=f"one of {listing(known)}",
-                fix=f"data.options.{near}" if near else "leave it out",
-            )
+    require_known("data.options", given, [p.name for p in parameters if p.kind is p.KEYWORD_ONLY])

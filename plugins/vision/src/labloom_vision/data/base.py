@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from labloom.arguments import require_whole
 from labloom_vision.augment import make_augment
-from labloom_vision.data.guards import require_whole
 from labloom_vision.data.loader import Split, batch_loader
 from labloom_vision.data.splits import stratified_limit
 
@@ -58,12 +58,19 @@ class ImageData(pl.LightningDataModule):
         super().__init__()
         if batch_size is not None:
             require_whole(
-                "batch_size", batch_size, at_least=1, fix="or null: the whole split in one batch"
+                "data.batch_size",
+                batch_size,
+                at_least=1,
+                fix="or null: the whole split in one batch",
             )
         if limit is not None:
-            require_whole("limit", limit, at_least=1, fix="or null: all training images")
-        require_whole("num_workers", num_workers, at_least=0, fix="0 loads in the main process")
-        require_whole("split_seed", split_seed, at_least=0, at_most=2**32 - 1, fix="0 is a seed")
+            require_whole("data.limit", limit, at_least=1, fix="or null: all training images")
+        require_whole(
+            "data.num_workers", num_workers, at_least=0, fix="0 loads in the main process"
+        )
+        require_whole(
+            "data.split_seed", split_seed, at_least=0, at_most=2**32 - 1, fix="0 is a seed"
+        )
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.drop_last = drop_last

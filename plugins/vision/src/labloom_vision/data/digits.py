@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from sklearn.datasets import load_digits
 
+from labloom.arguments import require_parts
 from labloom_vision.data.base import ImageData
-from labloom_vision.data.guards import require_fractions
 from labloom_vision.data.loader import ImagesInMemory, Split
 from labloom_vision.data.splits import stratified_split
 
@@ -58,7 +58,7 @@ class DigitsData(ImageData):
             augment=augment,
             strengths=strengths,
         )
-        require_fractions(val_fraction=val_fraction, test_fraction=test_fraction)
+        require_parts("data", val_fraction=val_fraction, test_fraction=test_fraction)
         self.val_fraction = val_fraction
         self.test_fraction = test_fraction
 

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from labloom.arguments import require, require_parts, require_whole
 from labloom.errors import DataError
 from labloom_vision.augment import to_unit_range
 from labloom_vision.data.base import ImageData
-from labloom_vision.data.guards import require, require_fractions, require_whole
 from labloom_vision.data.layout import find_pictures
 from labloom_vision.data.loader import Augment, Batch, Split, count_values
 from labloom_vision.data.pictures import read_picture
@@ -93,11 +93,11 @@ class FolderData(ImageData):
             augment=augment,
             strengths=strengths,
         )
-        require_fractions(val_fraction=val_fraction, test_fraction=test_fraction)
-        require_whole("image_size", image_size, at_least=1, fix="data.image_size=64")
+        require_parts("data", val_fraction=val_fraction, test_fraction=test_fraction)
+        require_whole("data.image_size", image_size, at_least=1, fix="data.image_size=64")
         require(
             channels in (1, 3),
-            "channels",
+            "data.channels",
             expected="3 (colour) or 1 (grey)",
             got=channels,
             fix="data.channels=3; grey pictures are then repeated in all three",

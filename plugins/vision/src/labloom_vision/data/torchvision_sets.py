@@ -25,9 +25,9 @@ from torch import Tensor
 from torchvision import datasets
 from torchvision.datasets.utils import check_integrity
 
+from labloom.arguments import require_parts
 from labloom.errors import DataError
 from labloom_vision.data.base import ImageData
-from labloom_vision.data.guards import require_fractions
 from labloom_vision.data.loader import ImagesInMemory, Split
 from labloom_vision.data.splits import stratified_split
 
@@ -95,7 +95,7 @@ class TorchvisionData(ImageData):
             augment=augment,
             strengths=strengths,
         )
-        require_fractions(val_fraction=val_fraction)
+        require_parts("data", val_fraction=val_fraction)
         self.root = Path(root).expanduser()
         self.download = download
         self.verify = verify

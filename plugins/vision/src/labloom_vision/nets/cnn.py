@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from labloom.arguments import require_share, require_whole, under
 from labloom.errors import ConfigError
-from labloom_vision.nets.arguments import require_at_least, require_probability
 
 
 class CNN(nn.Module):
@@ -40,9 +40,17 @@ class CNN(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        require_at_least(1, num_classes=num_classes, channels=channels, image_size=image_size)
-        require_at_least(1, width=width, stages=stages, convs=convs)
-        require_probability(dropout=dropout)
+        for key, value in under(
+            "model",
+            num_classes=num_classes,
+            channels=channels,
+            image_size=image_size,
+            width=width,
+            stages=stages,
+            convs=convs,
+        ):
+            require_whole(key, value, at_least=1)
+        require_share("model.dropout", dropout)
         if image_size < 2 ** (stages - 1):
             raise ConfigError(
                 f"model.stages={stages} halves images of {image_size}x{image_size} to nothing",

@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from labloom_vision.nets.arguments import require_at_least, require_choice, require_probability
+from labloom.arguments import require_choice, require_share, require_whole, under
 
 Activation = Literal["sigmoid", "tanh", "relu", "gelu"]
 Norm = Literal["none", "batch", "layer"]
@@ -61,12 +61,14 @@ class MLP(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        require_at_least(1, num_classes=num_classes, channels=channels, image_size=image_size)
-        require_at_least(1, width=width)
-        require_at_least(0, depth=depth)
-        require_choice("activation", activation, ACTIVATIONS)
-        require_choice("norm", norm, NORMS)
-        require_probability(dropout=dropout)
+        for key, value in under(
+            "model", num_classes=num_classes, channels=channels, image_size=image_size, width=width
+        ):
+            require_whole(key, value, at_least=1)
+        require_whole("model.depth", depth, at_least=0)
+        require_choice("model.activation", activation, ACTIVATIONS)
+        require_choice("model.norm", norm, NORMS)
+        require_share("model.dropout", dropout)
         pixels = channels * image_size * image_size
         inputs = [pixels] + [width] * depth
         self.hidden = nn.ModuleList(

@@ -11,8 +11,8 @@ from timm.models import group_parameters
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from labloom.arguments import require_share, require_whole, under
 from labloom.errors import ConfigError, DataError, listing, nearest
-from labloom_vision.nets.arguments import require_at_least, require_probability
 
 
 class TimmModel(nn.Module):
@@ -51,8 +51,11 @@ class TimmModel(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        require_at_least(1, num_classes=num_classes, channels=channels, image_size=image_size)
-        require_probability(dropout=dropout)
+        for key, value in under(
+            "model", num_classes=num_classes, channels=channels, image_size=image_size
+        ):
+            require_whole(key, value, at_least=1)
+        require_share("model.dropout", dropout)
         _require_known(name, needs_weights=pretrained and checkpoint_path is None)
         self.name = name
         self.checkpoint_path = checkpoint_path
@@ -69,7 +72,7 @@ class TimmModel(nn.Module):
         self.register_load_state_dict_post_hook(_weights_have_come)
         self.frozen_norms: list[nn.Module] = []
         if unfreeze is not None:
-            require_at_least(0, unfreeze=unfreeze)
+            require_whole("model.unfreeze", unfreeze, at_least=0)
             self._freeze_all_but(unfreeze)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from labloom.arguments import require_whole, under
 from labloom.errors import ConfigError
-from labloom_vision.nets.arguments import require_at_least
 
 STAGES = 3
 
@@ -38,9 +38,10 @@ class ResNet(nn.Module):
         width: int = 16,
     ) -> None:
         super().__init__()
-        require_at_least(1, num_classes=num_classes, channels=channels, width=width)
-        require_at_least(4, image_size=image_size)
-        require_at_least(8, depth=depth)
+        for key, value in under("model", num_classes=num_classes, channels=channels, width=width):
+            require_whole(key, value, at_least=1)
+        require_whole("model.image_size", image_size, at_least=4)
+        require_whole("model.depth", depth, at_least=8)
         blocks_per_stage, rest = divmod(depth - 2, 2 * STAGES)
         if rest:
             lower = depth - rest

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from labloom.arguments import require_share, require_whole, under
 from labloom.errors import ConfigError
-from labloom_vision.nets.arguments import require_at_least, require_probability
 
 MOST_PATCHES_A_SIDE = 8
 
@@ -49,11 +49,19 @@ class ViT(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        require_at_least(1, num_classes=num_classes, channels=channels, image_size=image_size)
-        require_at_least(1, dim=dim, depth=depth, heads=heads)
-        require_probability(dropout=dropout)
+        for key, value in under(
+            "model",
+            num_classes=num_classes,
+            channels=channels,
+            image_size=image_size,
+            dim=dim,
+            depth=depth,
+            heads=heads,
+        ):
+            require_whole(key, value, at_least=1)
+        require_share("model.dropout", dropout)
         patch = _default_patch(image_size) if patch is None else patch
-        require_at_least(1, patch=patch)
+        require_whole("model.patch", patch, at_least=1)
         _require_divisor("patch", patch, "image_size", image_size)
         _require_divisor("heads", heads, "dim", dim)
         patches = (image_size // patch) ** 2

@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from labloom.arguments import require_choice, require_number, require_switch, require_whole
 from labloom_robotics.worlds.arm.camera import SIDE, camera_image
 from labloom_robotics.worlds.arm.contact import push_disc
 from labloom_robotics.worlds.arm.expert import joint_velocities, push_velocity, reach_velocity
@@ -19,12 +20,6 @@ from labloom_robotics.worlds.arm.picture import draw_table
 from labloom_robotics.worlds.arm.table import Table, draw_tables
 from labloom_robotics.worlds.base import Observations
 from labloom_robotics.worlds.drawn import DrawnWorld, Outcome
-from labloom_robotics.worlds.options import (
-    require_choice,
-    require_number,
-    require_switch,
-    require_whole,
-)
 
 SECONDS = 0.05  # of a step
 LARGEST_VELOCITY = 1.5  # rad/s, of action 1
@@ -84,14 +79,14 @@ class Arm(DrawnWorld):
         speed_limit: float = 0.8,
         max_episode_steps: int | None = None,
     ) -> None:
-        require_choice("goal", goal, ("reach", "push"))
-        require_whole("links", links, at_least=2, at_most=3)
-        require_switch("camera", camera)
-        require_number("tolerance", tolerance, above=0, at_most=0.2)
-        require_number("speed_limit", speed_limit, above=0, at_most=10)
+        require_choice("data.options.goal", goal, ("reach", "push"))
+        require_whole("data.options.links", links, at_least=2, at_most=3)
+        require_switch("data.options.camera", camera)
+        require_number("data.options.tolerance", tolerance, above=0, at_most=0.2)
+        require_number("data.options.speed_limit", speed_limit, above=0, at_most=10)
         if max_episode_steps is None:
             max_episode_steps = 100 if goal == "reach" else 200
-        require_whole("max_episode_steps", max_episode_steps, at_least=1)
+        require_whole("data.options.max_episode_steps", max_episode_steps, at_least=1)
         self.goal, self.camera = goal, camera
         self.tolerance, self.speed_limit = float(tolerance), float(speed_limit)
         self.lengths, self.limits = np.array(LENGTHS[links]), np.array(LIMITS[links])

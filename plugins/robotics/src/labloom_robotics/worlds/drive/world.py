@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from labloom.arguments import require_choice, require_number, require_switch, require_whole
 from labloom_robotics.worlds.base import Observations
 from labloom_robotics.worlds.drawn import DrawnWorld, Outcome
 from labloom_robotics.worlds.drive import senses
@@ -30,12 +31,6 @@ from labloom_robotics.worlds.drive.road import (
     nearest_lane,
     neighbours,
     occupied_lanes,
-)
-from labloom_robotics.worlds.options import (
-    require_choice,
-    require_number,
-    require_switch,
-    require_whole,
 )
 
 SECONDS = 0.1  # of a step
@@ -97,14 +92,14 @@ class Drive(DrawnWorld):
         rays: int = 36,
         max_episode_steps: int = 400,
     ) -> None:
-        require_choice("observation", observation, ("cars", "lidar"))
-        require_whole("lanes", lanes, at_least=1, at_most=7)
-        require_whole("cars", cars, at_least=0)
-        require_switch("lane_changes", lane_changes)
-        require_number("desired_speed", desired_speed, above=0, at_most=35)
-        require_number("road_length", road_length, above=0, at_most=10_000)
-        require_whole("rays", rays, at_least=4)
-        require_whole("max_episode_steps", max_episode_steps, at_least=1)
+        require_choice("data.options.observation", observation, ("cars", "lidar"))
+        require_whole("data.options.lanes", lanes, at_least=1, at_most=7)
+        require_whole("data.options.cars", cars, at_least=0)
+        require_switch("data.options.lane_changes", lane_changes)
+        require_number("data.options.desired_speed", desired_speed, above=0, at_most=35)
+        require_number("data.options.road_length", road_length, above=0, at_most=10_000)
+        require_whole("data.options.rays", rays, at_least=4)
+        require_whole("data.options.max_episode_steps", max_episode_steps, at_least=1)
         self.observation, self.lanes, self.cars, self.rays = observation, lanes, cars, rays
         self.lane_changes = lane_changes
         self.desired_speed, self.road_length = float(desired_speed), float(road_length)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from labloom.errors import ConfigError, listing, nearest
+from labloom.arguments import require, require_known, require_number, require_switch, require_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,31 +65,32 @@ class NavigateOptions:
     discrete: bool = False
 
     def __post_init__(self) -> None:
-        for key, (kind, low, high, unit) in RANGES.items():
-            _require_range(key, getattr(self, key), kind, low, high, unit)
-        _require(
-            isinstance(self.discrete, bool), "discrete", "true or false", self.discrete, "false"
-        )
+        for name, (kind, low, high, unit) in RANGES.items():
+            check = require_whole if kind is int else require_number
+            check(f"{NODE}.{name}", getattr(self, name), at_least=low, at_most=high, unit=unit)
+        require_switch(f"{NODE}.discrete", self.discrete)
         stride = self.max_speed * self.seconds_per_step
-        _require(
+        longest = 2 * self.robot_radius / self.max_speed
+        require(
             stride <= 2 * self.robot_radius,
-            "seconds_per_step",
-            f"at most 2 * robot_radius / max_speed = {2 * self.robot_radius / self.max_speed:g} s, "
-            "so that no step leads through a wall",
-            self.seconds_per_step,
-            f"{2 * self.robot_radius / self.max_speed:g} or less",
+            f"{NODE}.seconds_per_step",
+            expected=f"at most 2 * robot_radius / max_speed = {longest:g} s, so that no step leads "
+            "through a wall",
+            got=self.seconds_per_step,
+            fix=f"set {NODE}.seconds_per_step={longest:g} or less",
         )
         room = self.size**2 / (self.pillars + self.walls) if self.pillars + self.walls else math.inf
-        _require(
+        require(
             room >= ROOM,
-            "pillars + walls",
-            f"at most {int(self.size**2 / ROOM)} together in an arena of this size, so that a way "
-            "is left",
-            self.pillars + self.walls,
-            "fewer, or make the arena's size larger",
+            f"{NODE}.pillars + {NODE}.walls",
+            expected=f"at most {int(self.size**2 / ROOM)} together in an arena of this size, so "
+            "that a way is left",
+            got=self.pillars + self.walls,
+            fix=f"set fewer of them, or a larger {NODE}.size",
         )
 
 
+NODE = "data.options"
 # Arena that each obstacle needs around it, m^2.
 ROOM = 6.0
 
@@ -123,36 +124,5 @@ def read_options(given: Mapping[str, Any]) -> NavigateOptions:
     Raises:
         ConfigError: a key is unknown, or a value out of range.
     """
-    known = [field.name for field in fields(NavigateOptions)]
-    for key in given:
-        if key not in known:
-            guess = nearest(str(key), known)
-            raise ConfigError(
-                f"the navigation world has no option {key}",
-                expected=f"one of {listing(known)}",
-                got=str(key),
-                fix=f"did you mean {guess}?" if guess else "remove it",
-            )
+    require_known(NODE, given, [field.name for field in fields(NavigateOptions)])
     return NavigateOptions(**given)
-
-
-def _require_range(key: str, value: Any, kind: type, low: float, high: float, unit: str) -> None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    number = whole or (kind is float and isinstance(value, float))
-    _require(
-        number and low <= value <= high,
-        key,
-        f"a {'whole ' if kind is int else ''}number from {low} to {high} ({unit})",
-        value,
-        "a number in this range",
-    )
-
-
-def _require(holds: bool, key: str, expected: str, got: Any, fix: str) -> None:
-    if not holds:
-        raise ConfigError(
-            f"option {key} of the world cannot be used",
-            expected=expected,
-            got=repr(got),
-            fix=f"set {key} to {fix}",
-        )

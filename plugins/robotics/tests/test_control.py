@@ -209,6 +209,28 @@ def test_a_policy_that_moved_too_far_skips_steps_and_trains_on_in_the_next_epoch
     assert metrics["train/loss"].isfinite()
 
 
+def test_a_loss_that_is_not_finite_ends_the_training():
+    data = data_for("CartPole-v1")
+    module = agent_for(data)
+    losses = module.model.losses
+    module.model.losses = lambda batch: {
+        name: term * float("nan") if module.current_epoch else term
+        for name, term in losses(batch).items()
+    }
+    with pytest.raises(DataError, match="training has diverged: train/loss") as caught:
+        fit(module, data, 4)
+    assert caught.value.got == "nan in epoch 2"
+    assert "optimizer.lr" in caught.value.fix
+
+
+@pytest.mark.parametrize("precision", ["bf16-true", "64-true"])
+def test_weights_of_another_precision_are_refused(precision):
+    data = data_for("CartPole-v1")
+    with pytest.raises(ConfigError, match=f"weights of precision {precision}") as caught:
+        fit(agent_for(data), data, precision=precision)
+    assert caught.value.expected == "trainer.precision=32-true"
+
+
 def test_a_model_that_learns_from_nothing_like_reward_is_refused():
     with pytest.raises(ConfigError, match="Linear does not learn from reward"):
         ControlAgent(nn.Linear(2, 2), {}, {})

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from labloom.arguments import require_whole
-from labloom.errors import ConfigError
+from labloom.errors import ConfigError, DataError
 from labloom_robotics.evaluation.controller import Controller
 from labloom_robotics.evaluation.episodes import EpisodeBatch, Episodes, play
 from labloom_robotics.evaluation.metrics import EpisodeMetrics
@@ -120,6 +120,21 @@ class ControlAgent(pl.LightningModule):
         """A fresh controller for ``num_agents`` episodes."""
         return PolicyController(self)
 
+    def setup(self, stage: str) -> None:
+        """Refuse weights of another kind than the observations that worlds give.
+
+        Raises:
+            ConfigError: the trainer would change the weights' precision.
+        """
+        precision = str(self.trainer.precision)
+        if precision.endswith("-true") and precision != "32-true":
+            raise ConfigError(
+                f"{type(self).__name__} cannot have weights of precision {precision}",
+                expected="trainer.precision=32-true",
+                got=f"trainer.precision={precision}",
+                fix="trainer.precision=32-true; worlds tell and take float32",
+            )
+
     def on_fit_start(self) -> None:
         """Let encoders read the weights they start from; know how long the training is.
 
@@ -167,11 +182,16 @@ class ControlAgent(pl.LightningModule):
             self._tell_progress((batch_idx + 1) / self.trainer.num_training_batches)
 
     def on_train_epoch_end(self) -> None:
-        """Log the epoch: one call for all, because one for each batch would cost as much as PPO."""
+        """Log the epoch: one call for all, because one for each batch would cost as much as PPO.
+
+        Raises:
+            DataError: the loss is not finite: training has diverged.
+        """
         means = {
             f"train/{name.removeprefix(ONLY_LOGGED)}": total / self._counts[name]
             for name, total in self._sums.items()
         }
+        self._require_finite(means)
         self.log_dict({**means, **self._finished_means(), "train/env_steps": self._env_steps()})
         self._log_axis()
 
@@ -227,6 +247,17 @@ class ControlAgent(pl.LightningModule):
             else:
                 self._sums[name] = term.detach().clone()
                 self._counts[name] = 1
+
+    def _require_finite(self, means: Mapping[str, Tensor]) -> None:
+        """Refuse to go on from a loss that is none; once an epoch, because it waits for a GPU."""
+        loss = means.get("train/loss")
+        if loss is not None and not torch.isfinite(loss):
+            raise DataError(
+                "training has diverged: train/loss is not finite",
+                expected="a finite loss",
+                got=f"{float(loss)} in epoch {self.current_epoch + 1}",
+                fix="a smaller learning rate: optimizer.lr",
+            )
 
     def _tell_progress(self, share_of_epoch: float) -> None:
         epochs = self.trainer.max_epochs

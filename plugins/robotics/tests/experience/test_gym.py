@@ -59,6 +59,20 @@ def countdown() -> Iterator[None]:
 
 
 @pytest.fixture
+def registered() -> Iterator[Any]:
+    """Registers an environment until the end of the test."""
+    names: list[str] = []
+
+    def register(name: str, maker: Any) -> None:
+        gymnasium.register(name, maker)
+        names.append(name)
+
+    yield register
+    for name in names:
+        del gymnasium.registry[name]
+
+
+@pytest.fixture
 def world_of() -> Iterator[Any]:
     made: list[World] = []
 
@@ -227,6 +241,43 @@ def test_an_environment_that_draws_nothing_says_so(world_of: Any) -> None:
         world.picture()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_actions_that_are_not_finite_are_refused(world_of: Any, kind: str) -> None:
+    world = world_of("Countdown-v0", 2, {"vectorization": kind})
+    world.reset([1, 2])
+
+    with pytest.raises(DataError, match="cannot be taken in Countdown-v0") as caught:
+        world.step(np.array([[0, 0], [np.nan, 0]], dtype=np.float32))
+
+    assert "not finite" in str(caught.value.got)
+    assert "diverged" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_reward_may_be_an_array_of_one_number(world_of: Any, registered: Any, kind: str) -> None:
+    registered("Rewarding-v0", Rewarding)
+    world = world_of("Rewarding-v0", 3, {"vectorization": kind})
+    left = world.reset([1, 2, 3])["left"][:, 0]
+
+    rewards = world.step(np.zeros((3, 2), dtype=np.float32)).rewards
+
+    assert rewards.dtype == np.float32
+    assert np.array_equal(rewards, left - 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_an_environment_that_takes_no_seed_is_refused(
+    world_of: Any, registered: Any, kind: str, wrapped: bool
+) -> None:
+    registered("Seedless-v0", (lambda: NoSeeds(Countdown())) if wrapped else Seedless)
+
+    with pytest.raises(ConfigError, match=r"Seedless-v0: reset\(seed=...\) is needed") as caught:
+        world_of("Seedless-v0", 2, {"vectorization": kind})
+
+    assert str(caught.value.got) == ("NoSeeds.reset()" if wrapped else "Seedless.reset()")
+
+
 def test_a_space_that_no_policy_acts_in_is_refused(world_of: Any) -> None:
     gymnasium.register("Many-v0", Many)
     try:
@@ -234,6 +285,28 @@ def test_a_space_that_no_policy_acts_in_is_refused(world_of: Any) -> None:
             world_of("Many-v0", 1)
     finally:
         del gymnasium.registry["Many-v0"]
+
+
+class Rewarding(Countdown):
+    """Rewards by an array."""
+
+    def step(self, action: Any) -> Any:
+        observation, reward, *rest = super().step(action)
+        return observation, np.array([reward]), *rest
+
+
+class Seedless(Countdown):
+    """Starts anew as Gym's environments of old do."""
+
+    def reset(self) -> Any:
+        return super().reset()
+
+
+class NoSeeds(gymnasium.Wrapper):
+    """Hides the seed of the environment inside."""
+
+    def reset(self) -> Any:
+        return self.env.reset()
 
 
 class Many(Countdown):

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from labloom.errors import ConfigError, DataError
+from labloom_robotics.control import ControlAgent
 from labloom_robotics.data.demonstrations import DemonstrationData
+from labloom_robotics.demos.experts import roll_out
 from labloom_robotics.demos.lerobot_v30 import write_lerobot_v30
 from labloom_robotics.demos.robomimic import write_robomimic
 from labloom_robotics.demos.splits import split_episodes
 from labloom_robotics.demos.windows import observation_statistics, windows_of
+from labloom_robotics.nets.ppo import PPO
 
 
 def prepared(**changes):
@@ -115,6 +119,33 @@ def test_demonstrations_of_another_world_are_refused(keyed_demonstrations, tmp_p
     with pytest.raises(DataError, match="not of the world 'reach'"):
         prepared(source="lerobot", path=str(tmp_path / "a"))
     assert prepared(source="auto", path=str(tmp_path / "a"), keys=["state"]).spec
+
+
+@pytest.mark.parametrize(("highest", "fits"), [(1, True), (3, True), (4, False)])
+def test_not_every_choice_of_the_world_has_to_occur(highest, fits, reach, tmp_path, reach_by_name):
+    demonstrations = roll_out(reach(4, choices=True), 12, first_seed=0)
+    for episode in demonstrations.episodes:
+        episode.actions[:] = np.arange(len(episode)) % 2
+        episode.actions[0] = highest
+    write_lerobot_v30(demonstrations, tmp_path / "a")
+    asked = {"source": "lerobot", "path": str(tmp_path / "a"), "options": {"choices": True}}
+    if fits:
+        assert prepared(**asked).spec["action_space"] == {"kind": "discrete", "n": 4}
+        return
+    with pytest.raises(DataError, match="not of the world 'reach'"):
+        prepared(**asked)
+
+
+def test_a_module_that_learns_from_reward_is_refused(reach_by_name):
+    data = prepared()
+    spec = data.spec
+    model = PPO(spec["observation_space"], spec["action_space"])
+    module = ControlAgent(model, spec["observation_space"], spec["action_space"])
+    module.configure_optimizers = lambda: torch.optim.Adam(module.parameters())
+    trainer = pl.Trainer(max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False)
+    with pytest.raises(ConfigError, match="ControlAgent does not learn from demons") as error:
+        trainer.fit(module, datamodule=data)
+    assert error.value.fix == "data=robotics_navigate, or task=robotics_imitate"
 
 
 def test_evaluation_has_held_out_windows_then_episodes(reach_by_name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -97,6 +98,62 @@ def test_choices_come_back(name, reach, tmp_path):
     read = read_demonstrations(tmp_path / "demos")
     assert read.action_space == spaces.Discrete(4)
     assert_same(read, wrote, final=name in KEEPS_THE_END)
+
+
+@pytest.mark.parametrize("name", ["lerobot_v21", "lerobot_v30", "minari"])
+@pytest.mark.parametrize("wrong", [-1, 4])
+def test_choices_outside_their_space_are_refused(name, wrong, reach, tmp_path):
+    wrote = roll_out(reach(2, choices=True), 3, first_seed=0)
+    wrote.episodes[1].actions[2] = wrong
+    WRITERS[name](wrote, tmp_path / "demos")
+    if wrong > 0 and name != "minari":  # LeRobot does not tell how many there are
+        assert read_demonstrations(tmp_path / "demos").action_space == spaces.Discrete(5)
+        return
+    with pytest.raises(DataError, match="episode 1 has choices that do not fit") as error:
+        read_demonstrations(tmp_path / "demos")
+    assert error.value.got == str(wrong)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_costs_keep_the_order_of_their_names(name, demonstrations, tmp_path):
+    wrote = with_three_costs(demonstrations)
+    WRITERS[name](wrote, tmp_path / "demos.hdf5")
+    read = read_demonstrations(tmp_path / "demos.hdf5")
+    assert read.cost_names == ("collision", "offroad", "headway")
+    assert read.episodes[0].costs[0].tolist() == [1, 2, 3]
+
+
+def test_costs_of_minari_without_names_in_the_metadata_come_by_alphabet(demonstrations, tmp_path):
+    write_minari(with_three_costs(demonstrations), tmp_path / "a")
+    file = tmp_path / "a/data/metadata.json"
+    told = json.loads(file.read_text())
+    del told["cost_names"]
+    file.write_text(json.dumps(told))
+    read = read_demonstrations(tmp_path / "a")
+    assert read.cost_names == ("collision", "headway", "offroad")
+    assert read.episodes[0].costs[0].tolist() == [1, 3, 2]
+    with h5py.File(tmp_path / "a/data/main_data.hdf5", "a") as opened:
+        del opened["episode_3/infos/costs/headway"]
+    with pytest.raises(DataError, match="episode_3/infos/costs has no 'headway'"):
+        read_demonstrations(tmp_path / "a")
+
+
+def with_three_costs(demonstrations):
+    episodes = [
+        dataclasses.replace(e, costs=np.tile(np.float32([1, 2, 3]), (len(e), 1)))
+        for e in demonstrations.episodes
+    ]
+    names = ("collision", "offroad", "headway")
+    return dataclasses.replace(demonstrations, episodes=episodes, cost_names=names)
+
+
+def test_a_group_of_minari_that_is_no_episode_is_refused(demonstrations, tmp_path):
+    write_minari(demonstrations, tmp_path / "a")
+    with h5py.File(tmp_path / "a/data/main_data.hdf5", "a") as opened:
+        opened.create_group("statistics")
+    with pytest.raises(DataError, match=r"main_data\.hdf5 holds 'statistics'") as error:
+        read_demonstrations(tmp_path / "a")
+    assert "episode_0" in error.value.expected
 
 
 def test_robomimic_refuses_choices_and_actions_of_unknown_scale(reach, demonstrations, tmp_path):

@@ -136,12 +136,14 @@ class DemonstrationData(pl.LightningDataModule):
         self._worlds: dict[int, World] = {}
 
     def setup(self, stage: str | None = None) -> None:
-        """Read or record the demonstrations and fill ``spec``; a second call does nothing.
+        """Read or record the demonstrations and fill ``spec``; a second call does not do it again.
 
         Raises:
-            ConfigError: there is no such world or option, or it has no expert.
+            ConfigError: there is no such world or option, it has no expert, or the module that is
+                trained learns from reward.
             DataError: the demonstrations are missing, corrupt, too few, or from another world.
         """
+        _require_imitator(self.trainer)
         if self.spec:
             return
         demonstrations = self._demonstrations()
@@ -229,7 +231,7 @@ class DemonstrationData(pl.LightningDataModule):
         world = make_world(str(self.world), 1, self.options)
         for name in ("observation_space", "action_space"):
             theirs, ours = getattr(demonstrations, name), getattr(world, name)
-            if _shapes(theirs) != _shapes(ours):
+            if not _fits(theirs, ours):
                 raise DataError(
                     f"the demonstrations are not of the world '{self.world}'",
                     expected=f"{name.replace('_', ' ')} {ours}",
@@ -292,10 +294,27 @@ def _found(path: str | None, root: str | None) -> Path:
     return given if given.exists() or not inside.exists() else inside
 
 
-def _shapes(space: spaces.Space) -> Any:
-    if isinstance(space, spaces.Dict):
-        return {key: _shapes(part) for key, part in space.spaces.items()}
-    return int(space.n) if isinstance(space, spaces.Discrete) else tuple(space.shape or ())
+def _fits(theirs: spaces.Space, ours: spaces.Space) -> bool:
+    """Whether what was recorded may come from a world's space; not every choice has to occur."""
+    if isinstance(theirs, spaces.Dict) and isinstance(ours, spaces.Dict):
+        return theirs.spaces.keys() == ours.spaces.keys() and all(
+            _fits(part, ours.spaces[key]) for key, part in theirs.spaces.items()
+        )
+    if isinstance(theirs, spaces.Discrete) and isinstance(ours, spaces.Discrete):
+        return bool(theirs.n <= ours.n)
+    return (type(theirs), theirs.shape) == (type(ours), ours.shape)
+
+
+def _require_imitator(trainer: pl.Trainer | None) -> None:
+    """Refuse a module that learns from what it does itself."""
+    module: Any = getattr(trainer, "lightning_module", None)
+    if getattr(module, "plan", None) is not None:
+        raise ConfigError(
+            f"{type(module).__name__} does not learn from demonstrations",
+            expected="data that are a world to act in, or a module that imitates",
+            got=f"{type(module).__name__} with demonstrations",
+            fix="data=robotics_navigate, or task=robotics_imitate",
+        )
 
 
 def _one_by_one(observations: Any) -> list[Any]:

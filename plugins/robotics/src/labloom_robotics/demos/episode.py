@@ -172,6 +172,8 @@ def check_demonstrations(demonstrations: Demonstrations, where: str) -> Demonstr
                 got=_in_words(_kind(episode)),
                 fix="keep episodes of different robots or sensors in files of their own",
             )
+        if isinstance(demonstrations.action_space, spaces.Discrete):
+            _check_choices(episode.actions, demonstrations.action_space, f"{where}: episode {i}")
     _check_space(demonstrations.observation_space, first.observations, f"{where}: observations")
     _check_space(demonstrations.action_space, first.actions, f"{where}: actions")
     return demonstrations
@@ -239,6 +241,17 @@ def _check_space(space: spaces.Space, rows: Observations, name: str) -> None:
                 got=f"rows of shape {list(arrays[key].shape[1:])}",
                 fix="the file contradicts itself, or was recorded in another world",
             )
+
+
+def _check_choices(actions: NDArray, space: spaces.Discrete, where: str) -> None:
+    lowest, highest = int(actions.min()), int(actions.max())
+    if lowest < 0 or highest >= space.n:
+        raise DataError(
+            f"{where} has choices that do not fit their space",
+            expected=f"whole numbers from 0 to {space.n - 1}",
+            got=f"{lowest}" if lowest < 0 else f"{highest}",
+            fix="number the choices from 0, or take the episode out of the file",
+        )
 
 
 def _kind(episode: Demonstration) -> dict[str, tuple[int, ...]]:

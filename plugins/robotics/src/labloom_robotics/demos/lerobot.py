@@ -123,7 +123,8 @@ def assembled(
     first = ordered[0]
     choices = None
     if is_choice(info):
-        choices = 1 + max(int(episode.actions.max()) for episode in ordered)
+        # At least one, so that negative choices come to the check below.
+        choices = 1 + max(int(episode.actions.max(initial=0)) for episode in ordered)
     found = Demonstrations(
         episodes=[_plain(episode, features) for episode in ordered],
         observation_space=inferred_space(_plain(first, features).observations),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from PIL import Image
 
-from labloom.errors import DataError
+from labloom.errors import DataError, listing
 from labloom_robotics.demos.episode import (
     Demonstration,
     Demonstrations,
@@ -76,10 +77,11 @@ def read_minari(path: Path, keys: Sequence[str] | None = None) -> Demonstrations
     jpeg = bool(metadata.get("jpeg_encoding", True))
     file = folder / MAIN
     with opened_hdf5(file) as opened:
-        numbers = sorted(int(name.removeprefix("episode_")) for name in opened)
+        groups = _in_order(opened, file)
+        cost_names = tuple(metadata.get("cost_names") or _costs_of(groups))
         episodes = [
-            _episode(opened[f"episode_{i}"], f"{file}: episode_{i}", told, jpeg, keys)
-            for i in numbers
+            _episode(group, f"{file}: {name}", told, jpeg, keys, cost_names)
+            for name, group in groups.items()
         ]
     if not episodes:
         return check_demonstrations(
@@ -93,11 +95,45 @@ def read_minari(path: Path, keys: Sequence[str] | None = None) -> Demonstrations
         episodes=episodes,
         observation_space=observation_space,
         action_space=action_space,
-        cost_names=tuple(metadata.get("cost_names", ())),
+        cost_names=cost_names,
         frames_per_second=metadata.get("frames_per_second"),
         environment=_environment(metadata),
     )
     return check_demonstrations(found, str(file))
+
+
+def _in_order(opened: h5py.File, file: Path) -> dict[str, h5py.Group]:
+    """The groups of all episodes, in the order of their numbers.
+
+    Raises:
+        DataError: a group is no episode.
+    """
+    for name in opened:
+        if not re.fullmatch(r"episode_[0-9]+", name):
+            raise DataError(
+                f"{file} holds '{name}', which is no episode",
+                expected="groups episode_0, episode_1, ...",
+                got=listing(opened),
+                fix="take it out of the file, or rename it",
+            )
+    names = sorted(opened, key=lambda name: int(name.removeprefix("episode_")))
+    return {name: opened[name] for name in names}
+
+
+def _costs_of(groups: Mapping[str, h5py.Group]) -> list[str]:
+    """Names of the costs that episodes have, where the metadata name none: by alphabet."""
+    return sorted({name for group in groups.values() for name in group.get("infos/costs", ())})
+
+
+def _costs(
+    group: h5py.Group, names: Sequence[str], steps: int, where: str
+) -> NDArray[np.float32] | None:
+    """Costs [t, k] in the order of ``names``; None for an episode without any."""
+    if not names or "infos/costs" not in group:
+        return None
+    stored = group["infos/costs"]
+    columns = [read_dataset(stored, name, f"{where}/infos/costs")[-steps:] for name in names]
+    return np.stack(columns, axis=1).astype(np.float32)
 
 
 def _episode(
@@ -106,6 +142,7 @@ def _episode(
     told: Mapping[str, spaces.Space | None],
     jpeg: bool,
     keys: Sequence[str] | None,
+    cost_names: Sequence[str],
 ) -> Demonstration:
     observations = _observations(group, where, told["observation"], jpeg, keys)
     actions = read_dataset(group, "actions", where)
@@ -113,19 +150,14 @@ def _episode(
     terminations, truncations = (
         read_dataset(group, key, where) for key in ("terminations", "truncations")
     )
-    infos = group.get("infos", {})
-    costs = infos.get("costs", {})
-    steps = len(actions)
     return Demonstration(
         observations=observations,
         actions=action_rows(actions, action_space, where),
         rewards=read_dataset(group, "rewards", where).astype(np.float32),
         terminated=bool(np.any(terminations[-1:])),
         truncated=bool(np.any(truncations[-1:])),
-        costs=np.stack([costs[n][-steps:] for n in costs], axis=1).astype(np.float32)
-        if len(costs)
-        else None,
-        info=_final_facts(infos),
+        costs=_costs(group, cost_names, len(actions), where),
+        info=_final_facts(group.get("infos", {})),
         seed=int(group.attrs["seed"]) if "seed" in group.attrs else None,
     )
 

@@ -61,7 +61,7 @@ class World(ABC):
 
     Attributes:
         num_agents: n.
-        observation_space: of one agent: a Box, or a Dict of them.
+        observation_space: of one agent: a Box, Discrete from 0, or a Dict of these.
         action_space: of one agent: Discrete, or Box. Actions outside a Box are clipped to it.
         cost_names: names of the costs, in the order of ``Transition.costs``; often empty.
         max_episode_steps: steps after which an episode is truncated; None: no limit.

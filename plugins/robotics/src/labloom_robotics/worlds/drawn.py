@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from labloom.errors import CheckpointError, DataError
 from labloom_robotics.worlds.base import Observations, Transition, World
+from labloom_robotics.worlds.finite import require_finite
 
 LARGEST_SEED = 2**63 - 1
 
@@ -184,15 +185,7 @@ class DrawnWorld(World):
     def _within_space(self, actions: NDArray) -> NDArray[np.float64]:
         actions = np.asarray(actions, dtype=np.float64)
         shape = (self.num_agents, *self.action_space.shape)
-        if actions.shape != shape or not np.isfinite(actions).all():
-            finite = "finite" if np.isfinite(actions).all() else "some of them not finite"
-            raise DataError(
-                f"these actions cannot be taken in {type(self).__name__}",
-                expected=f"finite numbers {shape}",
-                got=f"numbers {actions.shape}, {finite}",
-                fix="give one action for each agent; where they are not finite, training has "
-                "diverged: lower the learning rate or clip gradients",
-            )
+        require_finite(actions, shape, type(self).__name__)
         return actions.clip(self.action_space.low, self.action_space.high)
 
 

@@ -59,7 +59,7 @@ class GymWorld(World):
         ]
         self.num_agents = num_agents
         describe(self, self._envs[0], costs)
-        self._takes = takes(self.action_space)
+        self._takes = takes(self.action_space, env)
         self._stack = stacker(self.observation_space)
         self._observations: Observations | None = None
         self._no_costs = np.zeros((num_agents, 0), dtype=np.float32)
@@ -74,7 +74,7 @@ class GymWorld(World):
         """Step every environment; those whose episode ended are reset.
 
         Raises:
-            DataError: a configured cost is not told.
+            DataError: a configured cost is not told, or actions are not finite.
         """
         taken = self._takes(actions)
         results = [env.step(action) for env, action in zip(self._envs, taken, strict=True)]
@@ -96,7 +96,8 @@ class GymWorld(World):
         return Transition(
             observations=observations,
             final_observations=final,
-            rewards=np.array(rewards, dtype=np.float32),
+            # Some environments reward by an array of one number.
+            rewards=np.array([np.asarray(r).item() for r in rewards], dtype=np.float32),
             costs=self._costs(infos) if self.cost_names else self._no_costs,
             terminated=terminations,
             truncated=truncations,

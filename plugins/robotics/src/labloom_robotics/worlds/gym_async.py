@@ -50,7 +50,7 @@ class AsyncGymWorld(World):
         self.num_agents = num_agents
         self._name = type(first.unwrapped).__name__
         describe(self, first, costs)
-        self._takes = takes(self.action_space)
+        self._takes = takes(self.action_space, env)
         first.close()
         self._envs = AsyncVectorEnv([maker] * num_agents, autoreset_mode=AutoresetMode.SAME_STEP)
         self._observations: Observations | None = None
@@ -65,7 +65,7 @@ class AsyncGymWorld(World):
         """Step every environment; those whose episode ended are reset by themselves.
 
         Raises:
-            DataError: a configured cost is not told.
+            DataError: a configured cost is not told, or actions are not finite.
         """
         seen, rewards, terminated, truncated, infos = self._envs.step(
             np.asarray(self._takes(actions))
@@ -80,7 +80,7 @@ class AsyncGymWorld(World):
         return Transition(
             observations=observations,
             final_observations=final,
-            rewards=rewards.astype(np.float32),
+            rewards=rewards.astype(np.float32).reshape(self.num_agents),  # some give [n, 1]
             costs=self._costs(infos, ended),
             terminated=terminated,
             truncated=truncated,

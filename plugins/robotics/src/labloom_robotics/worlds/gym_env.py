@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from labloom.errors import ConfigError, DataError, listing, nearest
 from labloom_robotics.spaces import plain_space
 from labloom_robotics.worlds.base import Observations
+from labloom_robotics.worlds.finite import require_finite
 from labloom_robotics.worlds.velocity_cost import COST, VelocityCost
 
 RGB = "rgb_array"
@@ -39,8 +42,8 @@ def make_env(
         pictures: make it so that it can be drawn, if it can be drawn at all.
 
     Raises:
-        ConfigError: there is no such environment, a package that it needs is missing, or it takes
-            no such option.
+        ConfigError: there is no such environment, a package that it needs is missing, it takes
+            no such option, or its ``reset`` takes no seed.
     """
     given = dict(options or {})
     # The checker looks at the first step and reset only, and warns of what is its author's to mend.
@@ -61,6 +64,7 @@ def make_env(
             got=str(error),
             fix=f"data.env_options takes what gymnasium.make('{env}') takes",
         ) from error
+    _require_seeds(made, env)
     if pictures:
         _draw_without_a_screen()
     return VelocityCost(made) if COST in costs else made
@@ -102,8 +106,14 @@ def stacker(space: spaces.Space) -> Callable[[Sequence[Any]], Observations]:
     return lambda rows: np.array(rows, dtype=dtype)
 
 
-def takes(space: spaces.Space) -> Callable[[NDArray], Sequence[Any]]:
+def takes(space: spaces.Space, env: str) -> Callable[[NDArray], Sequence[Any]]:
     """A function that turns actions of n agents into what each ``step`` takes, within the space.
+
+    The function refuses actions of a Box that are not finite, as built-in worlds do.
+
+    Args:
+        space: of one agent's actions.
+        env: id, for messages.
 
     Raises:
         DataError: the space is neither Discrete from 0 nor a Box.
@@ -111,7 +121,7 @@ def takes(space: spaces.Space) -> Callable[[NDArray], Sequence[Any]]:
     if isinstance(space, spaces.Discrete) and space.start == 0:
         return lambda actions: actions.tolist()
     if isinstance(space, spaces.Box):
-        return lambda actions: actions.clip(space.low, space.high).astype(space.dtype, copy=False)
+        return partial(_within_box, space, env)
     raise DataError(
         f"{type(space).__name__} is an action space that no policy here acts in",
         expected="Discrete from 0, or Box",
@@ -144,6 +154,30 @@ def missing_cost(name: str, info: Mapping[str, Any]) -> DataError:
         got=f"info with {listing(info)}",
         fix=f"data.costs=[{nearest(name, info) or 'KEY'}], a key of the info, or leave it out",
     )
+
+
+def _within_box(space: spaces.Box, env: str, actions: NDArray) -> NDArray:
+    require_finite(actions, (len(actions), *space.shape), env)
+    return actions.clip(space.low, space.high).astype(space.dtype, copy=False)
+
+
+def _require_seeds(made: gymnasium.Env, env: str) -> None:
+    """Refuse an environment, or a wrapper of it, whose ``reset`` is not Gymnasium's."""
+    layer = made
+    while True:
+        told = inspect.signature(layer.reset)
+        try:
+            told.bind(seed=0, options=None)
+        except TypeError as error:
+            raise ConfigError(
+                f"{env}: reset(seed=...) is needed, so that episodes can be repeated",
+                expected="reset(self, *, seed=None, options=None), as gymnasium.Env has it",
+                got=f"{type(layer).__name__}.reset({', '.join(told.parameters)})",
+                fix="give it these arguments, and call super().reset(seed=seed) first",
+            ) from error
+        if not isinstance(layer, gymnasium.Wrapper):
+            return
+        layer = layer.env
 
 
 def _draws(env: str) -> bool:

@@ -45,7 +45,7 @@ def test_a_package_before_the_id_is_imported(
         ("CartPole-v9", ("there is no environment 'CartPole-v9'", "data.env=CartPole-v1")),
         ("Cartpol-v1", ("there is no environment 'Cartpol-v1'", "data.env=CartPole-v1")),
         ("navigat", ("there is no world 'navigat'", "data=robotics_navigate")),
-        ("qqqqqqqq", ("there is no environment 'qqqqqqqq'", "pprint_registry")),
+        ("qqqqqqqq", ("there is no world 'qqqqqqqq'", "arm, drive, navigate", "pprint_registry")),
         ("no_such_package:Env-v0", ("there is no environment", "no_such_package")),
     ],
 )

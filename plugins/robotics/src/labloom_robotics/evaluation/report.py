@@ -96,7 +96,7 @@ class EpisodeReport(pl.Callback):
         try:
             self._show(run, trainer, pl_module, split, rows, title)
         except Exception as error:  # noqa: BLE001  a picture is never worth a trained run
-            problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+            problem = _first_words(error)
             log.warning("no pictures of %s episodes are recorded: %s", split, problem)
 
     def _show(
@@ -183,7 +183,14 @@ def _is_visible(world: World, seeds: Sequence[int]) -> bool:
     try:
         world.picture(0)
     except Exception as error:  # noqa: BLE001  renderers fail in many ways: no display, no package
-        problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+        problem = _first_words(error)
         log.warning("no film of episodes is recorded: %s", problem)
         return False
     return True
+
+
+def _first_words(error: Exception) -> str:
+    """What an error says in its first line; an environment that cannot draw itself says nothing."""
+    if not str(error) and isinstance(error, NotImplementedError):
+        return "the environment has no render_mode='rgb_array'"
+    return (str(error).splitlines() or [type(error).__name__])[0]

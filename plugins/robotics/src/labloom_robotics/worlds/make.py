@@ -82,12 +82,14 @@ def _known_to_gymnasium(name: str) -> bool:
 
 def _no_such_world(name: str) -> ConfigError:
     near = nearest(name, [*BUILT_IN, *gymnasium.registry])
-    if near is None or near in gymnasium.registry:
+    if near in gymnasium.registry:
         return no_such_env(name)
     return ConfigError(
         f"there is no world '{name}'",
-        expected=f"{listing(BUILT_IN)}, or an id of Gymnasium",
-        fix=f"data.env={near}, or data=robotics_{near} with its options",
+        expected=f"{listing(BUILT_IN)}, or an id of Gymnasium, such as CartPole-v1",
+        fix=f"data.world={near}, or data=robotics_{near} with its options"
+        if near
+        else "python -c 'import gymnasium; gymnasium.pprint_registry()' prints Gymnasium's",
     )
 
 

@@ -105,20 +105,23 @@ def _found_by_discovery(*plugins, code=()):
         patch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
         patch.setattr(sys, "path", list(sys.path))
         patch.setattr(sys, "dont_write_bytecode", True)
+        # By name too: a test may rename the folder that a package was imported from.
+        packages = {entry.name for folder in plugins for entry in Path(folder).glob("src/*")}
         _forget(*plugins, *code)
         try:
             yield
         finally:
-            _forget(*plugins, *code)
+            _forget(*plugins, *code, packages=packages)
 
 
-def _forget(*folders):
+def _forget(*folders, packages=()):
     discover.cache_clear()
     for cached in (plugin_nodes.base_config, plugin_nodes._groups_chosen):
         cached.cache_clear()  # of the option files, which never change in a process
     roots = tuple(f"{folder}{os.sep}" for folder in folders)
     for name, module in list(sys.modules.items()):
-        if str(getattr(module, "__file__", None)).startswith(roots):
+        named = name.partition(".")[0] in packages
+        if named or str(getattr(module, "__file__", None)).startswith(roots):
             del sys.modules[name]
 
 
